@@ -1,0 +1,179 @@
+import { BearwardError, quote } from './errors.ts'
+import { isObject, type JsonObject } from './parse/json.ts'
+import type { AccessToken, Actor, AuthorizationDetail } from './pipeline.ts'
+
+const TEN_YEARS_SECONDS = 10 * 366 * 24 * 60 * 60
+
+/** An access token and the one claim that has no member of its own there. */
+export interface ReadToken {
+  readonly accessToken: AccessToken
+  readonly notBeforeSeconds: number | undefined
+}
+
+/**
+ * Reads the registered claims into an `AccessToken`, each checked for type and bounds, whatever brought them: a JWT or an
+ * introspection answer. A claim that is `null` is absent.
+ *
+ * Does not check what the claims say: not the issuer, the audience, the client or the clock, save that `exp` is no
+ * millisecond value.
+ *
+ * @throws {BearwardError} claim_invalid
+ */
+export function readAccessToken(
+  claims: JsonObject,
+  origin: { format: AccessToken['format']; issuer: string },
+  expandScopes: (granted: readonly string[]) => readonly string[],
+  nowMs: number,
+): ReadToken {
+  const subject = text(claims, 'sub')
+  const clientId = readClientId(claims)
+  const issuedAtSeconds = time(claims, 'iat')
+  const expiresAtSeconds = time(claims, 'exp')
+  const notBeforeSeconds = time(claims, 'nbf')
+  if (expiresAtSeconds !== undefined && expiresAtSeconds > nowMs / 1000 + TEN_YEARS_SECONDS) {
+    throw invalid('exp', 'a time in seconds within the next ten years (are these milliseconds?)', expiresAtSeconds)
+  }
+  if (expiresAtSeconds !== undefined && issuedAtSeconds !== undefined && issuedAtSeconds > expiresAtSeconds) {
+    throw invalid('iat', 'a time before `exp`', issuedAtSeconds)
+  }
+  const tokenId = text(claims, 'jti')
+  const confirmation = readConfirmation(claims)
+  const actor: Actor | undefined = object(claims, 'act')
+  const accessToken: AccessToken = {
+    ...origin,
+    ...(subject !== undefined && { subject }),
+    ...(clientId !== undefined && { clientId }),
+    audience: Object.freeze(readAudience(claims)),
+    scopes: Object.freeze(expandScopes(readScopes(claims))),
+    ...(issuedAtSeconds !== undefined && { issuedAtSeconds }),
+    ...(expiresAtSeconds !== undefined && { expiresAtSeconds }),
+    ...(tokenId !== undefined && { tokenId }),
+    ...(confirmation && { confirmation }),
+    authentication: readAuthentication(claims),
+    authorizationDetails: readAuthorizationDetails(claims),
+    ...(actor && { actor }),
+    claims,
+  }
+  return { accessToken: Object.freeze(accessToken), notBeforeSeconds }
+}
+
+/**
+ * Checks the clock: refused when now ≥ exp + tolerance; `nbf` and `iat` pass up to now + tolerance.
+ *
+ * @throws {BearwardError} token_expired, token_not_yet_valid
+ * @see RFC 7519 §4.1.4 to §4.1.6
+ */
+export function requireTimely(
+  token: Pick<AccessToken, 'expiresAtSeconds' | 'issuedAtSeconds'>,
+  notBeforeSeconds: number | undefined,
+  nowMs: number,
+  toleranceSeconds: number,
+): void {
+  const now = nowMs / 1000
+  if (token.expiresAtSeconds !== undefined && now >= token.expiresAtSeconds + toleranceSeconds) {
+    throw new BearwardError(
+      'token_expired',
+      `the token expired at ${token.expiresAtSeconds}, now is ${Math.floor(now)}`,
+    )
+  }
+  requireReached('nbf', notBeforeSeconds, now, toleranceSeconds)
+  requireReached('iat', token.issuedAtSeconds, now, toleranceSeconds)
+}
+
+function requireReached(name: string, seconds: number | undefined, now: number, toleranceSeconds: number): void {
+  if (seconds !== undefined && seconds > now + toleranceSeconds) {
+    throw new BearwardError('token_not_yet_valid', `\`${name}\` is ${seconds}, now is ${Math.floor(now)}`)
+  }
+}
+
+function invalid(name: string, expected: string, actual: unknown): BearwardError {
+  return new BearwardError('claim_invalid', `claim \`${name}\`: expected ${expected}, got ${quote(actual)}`)
+}
+
+function member(claims: JsonObject, name: string): unknown {
+  return Object.hasOwn(claims, name) ? (claims[name] ?? undefined) : undefined
+}
+
+function text(claims: JsonObject, name: string): string | undefined {
+  const value = member(claims, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'a non-empty string', value)
+  return value
+}
+
+function time(claims: JsonObject, name: string): number | undefined {
+  const value = member(claims, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'number' || !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
+    throw invalid(name, 'a number of seconds', value)
+  }
+  return value
+}
+
+function object(claims: JsonObject, name: string): JsonObject | undefined {
+  const value = member(claims, name)
+  if (value === undefined) return undefined
+  if (!isObject(value)) throw invalid(name, 'an object', value)
+  return value as JsonObject
+}
+
+function strings(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined
+}
+
+function readClientId(claims: JsonObject): string | undefined {
+  // Each is checked, so that junk in one is never hidden by another.
+  const [first] = ['client_id', 'cid', 'appid', 'azp']
+    .map((name) => text(claims, name))
+    .filter((id) => id !== undefined)
+  return first
+}
+
+function readAudience(claims: JsonObject): string[] {
+  const value = member(claims, 'aud')
+  if (value === undefined) return []
+  if (typeof value === 'string') return [value]
+  const audience = strings(value)
+  if (!audience) throw invalid('aud', 'a string or an array of strings', value)
+  return [...audience]
+}
+
+function readScopes(claims: JsonObject): string[] {
+  // `scope` wins over `scp`; a token that holds both is never read as the union.
+  const name = member(claims, 'scope') === undefined ? 'scp' : 'scope'
+  const value = member(claims, name)
+  if (value === undefined) return []
+  const list = typeof value === 'string' ? value.split(' ') : strings(value)
+  if (!list) throw invalid(name, 'a space-delimited string or an array of strings', value)
+  return [...new Set(list.filter((scope) => scope !== ''))]
+}
+
+function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
+  const confirmation = object(claims, 'cnf')
+  if (!confirmation) return undefined
+  const jkt = text(confirmation, 'jkt')
+  const x5t = text(confirmation, 'x5t#S256')
+  return Object.freeze({ ...(jkt !== undefined && { jkt }), ...(x5t !== undefined && { 'x5t#S256': x5t }) })
+}
+
+function readAuthentication(claims: JsonObject): AccessToken['authentication'] {
+  const acr = text(claims, 'acr')
+  const authTimeSeconds = time(claims, 'auth_time')
+  const methods = member(claims, 'amr')
+  const amr = strings(methods)
+  if (methods !== undefined && !amr) throw invalid('amr', 'an array of strings', methods)
+  return Object.freeze({
+    ...(acr !== undefined && { acr }),
+    ...(amr && { amr }),
+    ...(authTimeSeconds !== undefined && { authTimeSeconds }),
+  })
+}
+
+function readAuthorizationDetails(claims: JsonObject): readonly AuthorizationDetail[] {
+  const value = member(claims, 'authorization_details')
+  if (value === undefined) return Object.freeze([])
+  if (!Array.isArray(value) || !value.every((detail) => isObject(detail) && typeof detail['type'] === 'string')) {
+    throw invalid('authorization_details', 'an array of objects that name their type', value)
+  }
+  return value as readonly AuthorizationDetail[]
+}

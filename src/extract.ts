@@ -1,0 +1,135 @@
+import { BearwardError } from './errors.ts'
+import type { Credential, RequestView } from './pipeline.ts'
+
+export interface ExtractSettings {
+  readonly maxTokenBytes: number
+  readonly form: boolean
+}
+
+const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
+// b64token: RFC 6750 §2.1.
+const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
+const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
+
+/**
+ * Finds the one credential of a request: in the `Authorization` header, or in a form body where that is switched on.
+ * The query string is never looked at.
+ *
+ * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
+ * @see RFC 6750 §2, RFC 9110 §11.4
+ */
+export async function extractCredential(view: RequestView, settings: ExtractSettings): Promise<Credential> {
+  const fromHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
+  const fromForm = settings.form ? await readForm(view) : undefined
+  if (fromHeader !== undefined && fromForm !== undefined) {
+    throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
+  }
+  const token = fromHeader ?? fromForm
+  if (token === undefined) {
+    throw new BearwardError('credentials_missing', 'the request carries no Bearer credentials')
+  }
+  requireSize(token, settings)
+  if (!TOKEN.test(token)) {
+    throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
+  }
+  return { scheme: 'Bearer', token }
+}
+
+/**
+ * Takes a bare token, as it comes from a queue or a WebSocket message.
+ *
+ * @throws {BearwardError} token_malformed, token_too_large
+ */
+export function takeToken(token: string, settings: ExtractSettings): Credential {
+  if (typeof token !== 'string') {
+    throw new BearwardError('token_malformed', `expected the token as a string, got a ${typeof token}`)
+  }
+  requireSize(token, settings)
+  if (token.startsWith('{')) {
+    throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
+  }
+  if (!TOKEN.test(token)) {
+    throw new BearwardError('token_malformed', 'the token is empty or holds characters that RFC 6750 §2.1 forbids')
+  }
+  return { scheme: 'Bearer', token }
+}
+
+function requireSize(token: string, { maxTokenBytes }: ExtractSettings): void {
+  if (token.length <= maxTokenBytes) return
+  const message = `the token is ${token.length} characters long, option "maxTokenBytes" allows ${maxTokenBytes}`
+  throw new BearwardError('token_too_large', message)
+}
+
+/** The values of a header, one for each line; `Headers` hands several lines over as one, joined by commas. */
+function headerLines(headers: RequestView['headers'], name: string): string[] {
+  if (headers instanceof Headers) {
+    const value = headers.get(name)
+    return value === null ? [] : [value]
+  }
+  return Object.entries(headers)
+    .filter(([key, value]) => key.toLowerCase() === name && value !== undefined)
+    .flatMap(([, value]) => value as string | string[])
+}
+
+function readAuthorization(lines: readonly string[], settings: ExtractSettings): string | undefined {
+  if (lines.length > 1) {
+    throw new BearwardError('credentials_ambiguous', `the request has ${lines.length} Authorization headers`)
+  }
+  const line = lines[0] ?? ''
+  if (typeof line !== 'string') {
+    throw new BearwardError('credentials_malformed', 'the Authorization header is not a string')
+  }
+  const value = trim(line)
+  const space = value.indexOf(' ')
+  const scheme = space < 0 ? value : value.slice(0, space)
+  if (scheme.toLowerCase() !== 'bearer') {
+    // Other schemes are somebody else's; but one that hides a second credential behind it is no clear request.
+    if (/,[ \t]*bearer[ \t]/i.test(value)) throw severalCredentials()
+    if (/^bearer[^a-z0-9-]/i.test(value)) {
+      throw new BearwardError('credentials_malformed', 'the scheme Bearer is not followed by a space and a token')
+    }
+    return undefined
+  }
+  const token = space < 0 ? '' : value.slice(space).replace(/^ +/, '')
+  if (token === '') throw new BearwardError('credentials_malformed', 'the scheme Bearer stands without a token')
+  requireSize(token, settings)
+  if (ANOTHER_CREDENTIAL.test(token)) throw severalCredentials()
+  return token
+}
+
+function severalCredentials(): BearwardError {
+  return new BearwardError('credentials_ambiguous', 'the Authorization header holds more than one credential')
+}
+
+/** Takes SP and HTAB off both ends: RFC 9110 §5.5 knows no other white space. A loop, since `/[ \t]+$/` is quadratic. */
+function trim(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isBlank(value, start)) start++
+  while (end > start && isBlank(value, end - 1)) end--
+  return value.slice(start, end)
+}
+
+function isBlank(value: string, index: number): boolean {
+  const code = value.charCodeAt(index)
+  return code === 0x20 || code === 0x09
+}
+
+async function readForm(view: RequestView): Promise<string | undefined> {
+  if (!view.form || !MAY_HAVE_FORM.has(view.method.toUpperCase())) return undefined
+  const types = headerLines(view.headers, 'content-type')
+  const type = String(types[0] ?? '').split(';')[0]
+  if (types.length !== 1 || type?.trim().toLowerCase() !== 'application/x-www-form-urlencoded') return undefined
+  let form: URLSearchParams
+  try {
+    form = await view.form()
+  } catch (cause) {
+    if (cause instanceof BearwardError) throw cause
+    throw new BearwardError('credentials_malformed', 'the form body cannot be read', { cause })
+  }
+  const tokens = form.getAll('access_token')
+  if (tokens.length > 1) {
+    throw new BearwardError('credentials_ambiguous', `the form body holds ${tokens.length} access tokens`)
+  }
+  return tokens[0]
+}

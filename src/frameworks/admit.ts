@@ -1,0 +1,43 @@
+import type { Requirement } from '../authorize.ts'
+import { BearwardError } from '../errors.ts'
+import type { AccessToken, CallContext, RequestView } from '../pipeline.ts'
+import type { ResourceServer } from '../resource-server.ts'
+
+/**
+ * Authenticates and authorizes a request. `undefined` means that it brought no credentials and needs none.
+ *
+ * @throws {BearwardError} the refusal
+ */
+export async function admit<Claims>(
+  api: ResourceServer<Claims>,
+  requirement: Requirement<Claims> | undefined,
+  request: Request | RequestView,
+  options: { readonly optional?: boolean },
+  context: CallContext = {},
+): Promise<AccessToken<Claims> | undefined> {
+  let token: AccessToken<Claims>
+  try {
+    token = await api.authenticate(request, context)
+  } catch (error) {
+    const mayPass = options.optional === true && error instanceof BearwardError && error.code === 'credentials_missing'
+    if (mayPass) return undefined
+    throw error
+  }
+  if (requirement) api.authorize(token, requirement)
+  return token
+}
+
+/** The arguments after the resource server: a requirement may be left out. */
+export function splitArguments<Needed, Handler, Options>(
+  rest: readonly unknown[],
+): { requirement: Needed | undefined; handler: Handler; options: Partial<Options> } {
+  const named = typeof rest[1] === 'function'
+  const [handler, options] = named ? rest.slice(1) : rest
+  if (typeof handler !== 'function')
+    throw new TypeError('protect(api, requirement?, handler, options?): the handler is missing')
+  return {
+    requirement: named ? (rest[0] as Needed) : undefined,
+    handler: handler as Handler,
+    options: options ?? {},
+  }
+}

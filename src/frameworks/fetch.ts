@@ -1,0 +1,120 @@
+import type { Requirement } from '../authorize.ts'
+import { BearwardError } from '../errors.ts'
+import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
+import type { ResourceServer } from '../resource-server.ts'
+import { admit, splitArguments } from './admit.ts'
+import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
+
+/** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
+export type ResourceServerSource<Claims = JwtClaims, Env = unknown> =
+  | ResourceServer<Claims>
+  | ((env: Env) => ResourceServer<Claims>)
+
+/** What a handler gets beside the request. */
+export interface Protected<Claims, Env, Token = AccessToken<Claims>> {
+  readonly token: Token
+  readonly env: Env
+  readonly ctx: unknown
+}
+
+export type ProtectedHandler<Claims, Env, Token = AccessToken<Claims>> = (
+  request: Request,
+  context: Protected<Claims, Env, Token>,
+) => Response | Promise<Response>
+
+export interface ProtectOptions {
+  /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
+  readonly optional?: boolean
+  /** Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. */
+  readonly preflight?: (request: Request) => Response | Promise<Response>
+}
+
+/** The shape of a Worker's, Deno's or Bun's handler. */
+export type FetchHandler<Env> = (request: Request, env?: Env, ctx?: unknown) => Promise<Response>
+
+/**
+ * Protects a fetch-style handler: it is called only with a verified token that meets the requirement.
+ *
+ * Denials that `api.authorize` throws inside the handler become their challenge; other errors pass untouched. The protected
+ * resource metadata is served at `api.metadataPath`. In Workers the context's `waitUntil` is used by itself.
+ *
+ * @example
+ * export default {
+ *   fetch: protect(api, scope('orders:read'), (request, { token }) => Response.json({ hello: token.subject })),
+ * }
+ */
+export function protect<Claims, Env>(
+  api: ResourceServerSource<Claims, Env>,
+  requirement: Requirement<NoInfer<Claims>>,
+  handler: ProtectedHandler<Claims, Env>,
+  options?: ProtectOptions & { readonly optional?: false },
+): FetchHandler<Env>
+export function protect<Claims, Env>(
+  api: ResourceServerSource<Claims, Env>,
+  requirement: Requirement<NoInfer<Claims>>,
+  handler: ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>,
+  options: ProtectOptions,
+): FetchHandler<Env>
+export function protect<Claims, Env>(
+  api: ResourceServerSource<Claims, Env>,
+  handler: ProtectedHandler<Claims, Env>,
+  options?: ProtectOptions & { readonly optional?: false },
+): FetchHandler<Env>
+export function protect<Claims, Env>(
+  api: ResourceServerSource<Claims, Env>,
+  handler: ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>,
+  options: ProtectOptions,
+): FetchHandler<Env>
+export function protect<Claims, Env>(
+  source: ResourceServerSource<Claims, Env>,
+  ...rest: readonly unknown[]
+): FetchHandler<Env> {
+  const { requirement, handler, options } = splitArguments<
+    Requirement<Claims>,
+    ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>,
+    ProtectOptions
+  >(rest)
+
+  return async (request, env, ctx) => {
+    const api = resourceServerOf(source, env as Env)
+    const { pathname, search } = new URL(request.url)
+    if (asksForMetadata(api, request.method, pathname + search)) return respond(metadataAnswer(api), request)
+    if (options.preflight && isPreflight(request)) return options.preflight(request)
+    try {
+      const token = await admit(api, requirement, request, options, callContext(ctx))
+      return await handler(request, { token, env: env as Env, ctx })
+    } catch (error) {
+      if (!(error instanceof BearwardError)) throw error
+      return respond(refusalAnswer(api.challenge(error, { requirement })), request)
+    }
+  }
+}
+
+/** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
+export function metadataHandler<Claims, Env>(source: ResourceServerSource<Claims, Env>): FetchHandler<Env> {
+  return async (request, env) => respond(metadataAnswer(resourceServerOf(source, env as Env)), request)
+}
+
+const made = new WeakMap<object, unknown>()
+
+function resourceServerOf<Claims, Env>(source: ResourceServerSource<Claims, Env>, env: Env): ResourceServer<Claims> {
+  if (typeof source !== 'function') return source
+  // One for each factory, not for each route: caches are worth most when they are shared.
+  const api = (made.get(source) as ResourceServer<Claims> | undefined) ?? source(env)
+  made.set(source, api)
+  return api
+}
+
+function callContext(ctx: unknown): CallContext {
+  const { waitUntil } = (ctx ?? {}) as { waitUntil?: unknown }
+  if (typeof waitUntil !== 'function') return {}
+  return { waitUntil: (promise) => void waitUntil.call(ctx, promise) }
+}
+
+function isPreflight({ method, headers }: Request): boolean {
+  return method === 'OPTIONS' && headers.has('Origin') && headers.has('Access-Control-Request-Method')
+}
+
+function respond({ status, headers, body }: Answer, { method }: Request): Response {
+  return new Response(method === 'HEAD' ? null : body, { status, headers })
+}

@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Requirement } from '../authorize.ts'
+import { BearwardError } from '../errors.ts'
+import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
+import type { ResourceServer } from '../resource-server.ts'
+import { admit, splitArguments } from './admit.ts'
+import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
+import { readFormAhead } from './node-form.ts'
+
+export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  context: { readonly token: Token },
+) => void | Promise<void>
+
+export interface ProtectOptions {
+  /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
+  readonly optional?: boolean
+  /** Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. */
+  readonly preflight?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+  /**
+   * Addresses of reverse proxies, such as `['10.0.0.7']`. From them, and from nobody else, `X-Forwarded-Proto`,
+   * `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. Default none: the origin is that of `resource`.
+   */
+  readonly trustedProxies?: readonly string[]
+}
+
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+/**
+ * Protects a `node:http` handler: it is called only with a verified token that meets the requirement.
+ *
+ * Denials that `api.authorize` throws inside the handler become their challenge; other errors reject the returned promise
+ * untouched. The protected resource metadata is served at `api.metadataPath`.
+ *
+ * @example
+ * createServer(protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject)))
+ */
+export function protect<Claims>(
+  api: ResourceServer<Claims>,
+  requirement: Requirement<NoInfer<Claims>>,
+  handler: ProtectedHandler<Claims>,
+  options?: ProtectOptions & { readonly optional?: false },
+): NodeHandler
+export function protect<Claims>(
+  api: ResourceServer<Claims>,
+  requirement: Requirement<NoInfer<Claims>>,
+  handler: ProtectedHandler<Claims, AccessToken<Claims> | undefined>,
+  options: ProtectOptions,
+): NodeHandler
+export function protect<Claims>(
+  api: ResourceServer<Claims>,
+  handler: ProtectedHandler<Claims>,
+  options?: ProtectOptions & { readonly optional?: false },
+): NodeHandler
+export function protect<Claims>(
+  api: ResourceServer<Claims>,
+  handler: ProtectedHandler<Claims, AccessToken<Claims> | undefined>,
+  options: ProtectOptions,
+): NodeHandler
+export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest: readonly unknown[]): NodeHandler {
+  const { requirement, handler, options } = splitArguments<
+    Requirement<Claims>,
+    ProtectedHandler<Claims, AccessToken<Claims> | undefined>,
+    ProtectOptions
+  >(rest)
+  const origin = originOf(api.metadata().resource)
+  const proxies = new Set(options.trustedProxies)
+
+  return async (request, response) => {
+    const view = viewOf(request, origin, proxies)
+    const { pathname, search } = new URL(view.url)
+    if (asksForMetadata(api, view.method, pathname + search)) return respond(response, metadataAnswer(api))
+    if (options.preflight && isPreflight(request)) return options.preflight(request, response)
+    try {
+      const token = await admit(api, requirement, view, options)
+      await handler(request, response, { token })
+    } catch (error) {
+      // Half an answer cannot be taken back.
+      if (!(error instanceof BearwardError) || response.headersSent) throw error
+      respond(response, refusalAnswer(api.challenge(error, { requirement })))
+    }
+  }
+}
+
+/** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
+export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
+  return async (_, response) => respond(response, metadataAnswer(api))
+}
+
+function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && 'origin' in headers && 'access-control-request-method' in headers
+}
+
+function viewOf(request: IncomingMessage, origin: string, proxies: ReadonlySet<string>): RequestView {
+  const base = proxies.has(addressOf(request)) ? forwardedBase(request, origin) : origin
+  return {
+    method: request.method ?? 'GET',
+    url: base + pathOf(request.url ?? '/'),
+    // Not `headers`: it drops a second Authorization line in silence.
+    headers: request.headersDistinct,
+    form: () => readFormAhead(request),
+  }
+}
+
+/** IPv4 addresses come IPv6-mapped where the server listens on both. */
+function addressOf({ socket }: IncomingMessage): string {
+  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
+}
+
+function forwardedBase(request: IncomingMessage, origin: string): string {
+  const own = new URL(origin)
+  const scheme = lastForwarded(request, 'x-forwarded-proto') ?? own.protocol.slice(0, -1)
+  const host = lastForwarded(request, 'x-forwarded-host') ?? own.host
+  const prefix = lastForwarded(request, 'x-forwarded-prefix')?.replace(/\/+$/, '') ?? ''
+  const base = `${scheme}://${host}${prefix}`
+  return /^https?:\/\/[^/?#@\\]+(\/|$)/.test(base) && URL.canParse(base) ? base : origin
+}
+
+/** The last value is the one that the nearest proxy wrote; those before it may be the client's. */
+function lastForwarded({ headersDistinct }: IncomingMessage, name: string): string | undefined {
+  return headersDistinct[name]?.join(',').split(',').at(-1)?.trim() || undefined
+}
+
+/** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */
+function pathOf(target: string): string {
+  if (target.startsWith('/')) return target
+  if (!URL.canParse(target)) return '/'
+  const { pathname, search } = new URL(target)
+  return pathname.startsWith('/') ? pathname + search : '/'
+}
+
+function originOf(resource: string): string {
+  const { protocol, origin } = new URL(resource)
+  return protocol === 'https:' || protocol === 'http:' ? origin : 'http://localhost'
+}

@@ -1,0 +1,129 @@
+import { ASYMMETRIC_ALGORITHMS } from '../algorithms.ts'
+import { isObject, type Json, type JsonObject } from '../parse/json.ts'
+import {
+  arrayOf,
+  type Check,
+  endpointUrl,
+  misconfigured,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+  texts,
+  withDefault,
+} from './checks.ts'
+
+/** A trusted issuer, checked, with its defaults filled in. */
+export interface IssuerSettings {
+  readonly identifier: string
+  readonly audience: ReadonlySet<string> | null
+  readonly clients: ReadonlySet<string> | undefined
+  readonly metadata: MetadataSource
+  readonly keys:
+    | { readonly from: 'metadata' }
+    | { readonly from: 'url'; readonly url: string }
+    | { readonly from: 'data'; readonly jwks: JsonObject }
+  readonly algorithms: ReadonlySet<string>
+  readonly profile: 'rfc9068' | 'compatible'
+}
+
+export type MetadataSource =
+  | { readonly from: 'discovery' }
+  | { readonly from: 'url'; readonly url: string }
+  | { readonly from: 'data'; readonly document: JsonObject }
+
+interface Surroundings {
+  readonly audience: ReadonlySet<string>
+  readonly insecureHosts: readonly string[]
+}
+
+/** @throws {BearwardError} configuration_invalid */
+export function parseIssuer(value: unknown, option: string, { audience, insecureHosts }: Surroundings): IssuerSettings {
+  const given = objectOf<ParsedIssuer>(value, option, {
+    issuer: text,
+    audience: (each, name) => (each === null ? null : optional(texts)(each, name)),
+    clients: optional(arrayOf(text, 'an array of at least one client identifier')),
+    metadata: (each, name) => parseMetadataSource(each, name, insecureHosts),
+    jwt: (each, name) => parseJwt(each ?? {}, name, insecureHosts),
+  })
+  if (given.audience === null && !given.clients) {
+    throw misconfigured(`${option}.clients`, 'nothing', 'the accepted clients, since "audience" is null')
+  }
+  requireIssuer(given, option, insecureHosts)
+  return {
+    identifier: given.issuer,
+    audience: given.audience === null ? null : given.audience ? new Set(given.audience) : audience,
+    clients: given.clients && new Set(given.clients),
+    metadata: given.metadata,
+    ...given.jwt,
+  }
+}
+
+interface ParsedIssuer {
+  readonly issuer: string
+  readonly audience: readonly string[] | null | undefined
+  readonly clients: readonly string[] | undefined
+  readonly metadata: MetadataSource
+  readonly jwt: Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile'>
+}
+
+function requireIssuer(
+  { issuer, metadata, jwt }: ParsedIssuer,
+  option: string,
+  insecureHosts: readonly string[],
+): void {
+  if (metadata.from === 'data') {
+    const { issuer: named, jwks_uri: jwksUri } = metadata.document
+    if (named !== issuer) {
+      throw misconfigured(`${option}.metadata.issuer`, shown(named), `exactly "${issuer}"`)
+    }
+    if (jwt.keys.from === 'metadata') endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
+  }
+  // An identifier that is no URL can be compared, but nothing can be discovered from it.
+  const mustBeUrl = URL.canParse(issuer) || (jwt.keys.from === 'metadata' && metadata.from === 'discovery')
+  if (!mustBeUrl) return
+  endpointUrl(insecureHosts)(issuer, `${option}.issuer`)
+  if (issuer.includes('?')) throw misconfigured(`${option}.issuer`, `"${issuer}"`, 'a URL without query')
+}
+
+function shown(value: Json | undefined): string {
+  return typeof value === 'string' ? `"${value}"` : typeof value
+}
+
+function parseMetadataSource(value: unknown, option: string, insecureHosts: readonly string[]): MetadataSource {
+  if (value === undefined || value === 'discover') return { from: 'discovery' }
+  if (!isObject(value)) throw misconfigured(option, typeof value, '"discover", { url }, or the metadata itself')
+  if ('issuer' in value) return { from: 'data', document: structuredClone(value) as JsonObject }
+  return { from: 'url', url: objectOf<{ url: string }>(value, option, { url: endpointUrl(insecureHosts) }).url }
+}
+
+function parseJwt(value: unknown, option: string, insecureHosts: readonly string[]): ParsedIssuer['jwt'] {
+  const { jwks, jwksUri, algorithms, profile } = objectOf<{
+    jwks: JsonObject | undefined
+    jwksUri: string | undefined
+    algorithms: readonly string[]
+    profile: IssuerSettings['profile']
+  }>(value, option, {
+    jwks: optional(keySet),
+    jwksUri: optional(endpointUrl(insecureHosts)),
+    algorithms: withDefault(
+      ASYMMETRIC_ALGORITHMS,
+      arrayOf(oneOf(...ASYMMETRIC_ALGORITHMS), 'an array of at least one asymmetric JWS algorithm'),
+    ),
+    profile: withDefault<IssuerSettings['profile']>('rfc9068', oneOf('rfc9068', 'compatible')),
+  })
+  if (jwks && jwksUri !== undefined) throw misconfigured(option, '"jwks" and "jwksUri"', 'one of the two')
+  const keys: IssuerSettings['keys'] = jwks
+    ? { from: 'data', jwks }
+    : jwksUri === undefined
+      ? { from: 'metadata' }
+      : { from: 'url', url: jwksUri }
+  return { keys, algorithms: new Set(algorithms), profile }
+}
+
+const keySet: Check<JsonObject> = (value, option) => {
+  if (!isObject(value) || !Array.isArray(value['keys']) || value['keys'].length === 0) {
+    throw misconfigured(option, typeof value, 'a JWK Set with at least one key')
+  }
+  return structuredClone(value) as JsonObject
+}

@@ -1,0 +1,100 @@
+import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
+import type { BearwardEvent, CallContext } from '../pipeline.ts'
+import type { StandardSchemaV1 } from '../standard-schema.ts'
+
+/** What `createResourceServer` takes. Unknown options are refused. */
+export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefined = undefined> {
+  /** This API's resource identifier: an https URL or any absolute URI, without fragment. @see RFC 8707 §2 */
+  readonly resource: string
+  /** Accepted `aud` values, for issuers that set none of their own. Default: `resource`. */
+  readonly audience?: string | readonly string[] | undefined
+  /** Whom to trust: a list, or a function where tenants are many. */
+  readonly issuers: readonly TrustedIssuer[] | IssuerResolver
+  /** Seconds of clock skew allowed. Default 10, 0 to 60. */
+  readonly clockToleranceSeconds?: number | undefined
+  /** Longest accepted token in bytes. Default 16384, 256 to 1048576. */
+  readonly maxTokenBytes?: number | undefined
+  /** Also take `access_token` from a form body (RFC 6750 §2.2). Default false. Query strings are never read. */
+  readonly form?: boolean | undefined
+  /** Cache of verified tokens in this process; `false` verifies every time. */
+  readonly tokenCache?: TokenCacheOptions | false | undefined
+  /** How issuers' keys are kept. */
+  readonly keys?: KeyOptions | undefined
+  /** Types and validates the claims: any Standard Schema. Its output becomes `token.claims`. */
+  readonly claims?: Schema | undefined
+  readonly scopes?: ScopeOptions | undefined
+  /**
+   * Additions to the protected resource metadata (RFC 9728), which is derived when `resource` is a URL; `false` neither
+   * serves it nor names it in challenges.
+   */
+  readonly resourceMetadata?: false | Partial<ProtectedResourceMetadata> | undefined
+  /** `realm` of every challenge: printable ASCII. Default: none. */
+  readonly realm?: string | undefined
+  /** Hosts (without port) that may be spoken to over plain http, for an issuer in the cluster. Loopback always may. */
+  readonly insecureHosts?: readonly string[] | undefined
+  /** Makes the requests to issuers. Default: the platform's `fetch`. */
+  readonly fetch?: FetchFunction | undefined
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly now?: (() => number) | undefined
+  /** Is told what happens behind the scenes. What it throws is ignored. */
+  readonly onEvent?: ((event: BearwardEvent) => void) | undefined
+}
+
+export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
+
+export interface TokenCacheOptions {
+  /** Most tokens kept. Default 10000, 1 to 1000000. */
+  readonly max?: number | undefined
+  /** Most bytes kept, estimated from the tokens' lengths. Default 32 MiB, 64 KiB to 1 GiB. */
+  readonly maxBytes?: number | undefined
+  /** Seconds after which a token is verified again, however long it lives. Default 300, 1 to 86400. */
+  readonly maxAgeSeconds?: number | undefined
+}
+
+export interface KeyOptions {
+  /** Seconds for which keys are fresh; an issuer's `max-age` may only shorten that. Default 600, 60 to 86400. */
+  readonly refreshSeconds?: number | undefined
+  /** Seconds for which keys serve while refreshing fails; then 503. Default 86400, 60 to 604800. */
+  readonly maxStaleSeconds?: number | undefined
+  /** Seconds between two extra fetches for unknown keys and failed signatures. Default 30, 1 to 3600. */
+  readonly cooldownSeconds?: number | undefined
+  /** Milliseconds for one load of keys, metadata included. Default 5000, 100 to 30000. */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface ScopeOptions {
+  /** Scopes that a scope brings along: `{ admin: ['orders:read'] }`. Transitive; cycles are refused. */
+  readonly implies?: Readonly<Record<string, readonly string[]>> | undefined
+}
+
+/**
+ * Answers for an issuer that is not known yet, or with `undefined` for one that is not trusted. Asked once per `iss`:
+ * answers are kept for ten minutes, refusals for ten seconds, both bounded. The answer's `issuer` must equal `iss`.
+ */
+export type IssuerResolver = (
+  hint: { readonly iss: string },
+  context: CallContext,
+) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
+
+export interface TrustedIssuer {
+  /** Compared with `iss` exactly, code unit by code unit. */
+  readonly issuer: string
+  /** Accepted `aud` values of this issuer. `null` leaves `aud` unchecked on purpose; then `clients` is required. */
+  readonly audience?: string | readonly string[] | null | undefined
+  /** Accepted clients (`client_id`, else `cid`, `appid`, `azp`). Default: any. */
+  readonly clients?: readonly string[] | undefined
+  /** Where the issuer's metadata comes from. Default `'discover'`: RFC 8414, then OpenID Connect Discovery. */
+  readonly metadata?: 'discover' | { readonly url: string } | AuthorizationServerMetadata | undefined
+  readonly jwt?: JwtOptions | undefined
+}
+
+export interface JwtOptions {
+  /** Where the keys are, when the metadata is not to be asked. */
+  readonly jwksUri?: string | undefined
+  /** The keys themselves: never fetched, never refreshed. */
+  readonly jwks?: JsonWebKeySet | undefined
+  /** Accepted JWS algorithms. Default: every asymmetric one that the runtime verifies. */
+  readonly algorithms?: readonly string[] | undefined
+  /** Default `'rfc9068'`; `'compatible'` for issuers whose access tokens have `typ` "JWT" or none. */
+  readonly profile?: 'rfc9068' | 'compatible' | undefined
+}

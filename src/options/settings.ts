@@ -1,0 +1,246 @@
+import type { BearwardEvent } from '../pipeline.ts'
+import type { StandardSchemaV1 } from '../standard-schema.ts'
+import {
+  arrayOf,
+  boolean,
+  type Check,
+  functionOf,
+  headerText,
+  integerBetween,
+  misconfigured,
+  numberBetween,
+  objectOf,
+  optional,
+  scopeName,
+  text,
+  texts,
+  withDefault,
+} from './checks.ts'
+import { type IssuerSettings, parseIssuer } from './issuer.ts'
+import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
+import type { FetchFunction, IssuerResolver, ResourceServerOptions } from './public.ts'
+
+/** Every option, checked, with its default filled in. */
+export interface Settings {
+  readonly resource: string
+  readonly issuers: readonly IssuerSettings[] | IssuerResolver
+  /** Checks what a resolver answered as strictly as a listed issuer. */
+  readonly parseIssuer: (issuer: unknown) => IssuerSettings
+  readonly clockToleranceSeconds: number
+  readonly maxTokenBytes: number
+  readonly form: boolean
+  readonly tokenCache: TokenCacheSettings | false
+  readonly keys: KeySettings
+  readonly claims: StandardSchemaV1 | undefined
+  /** Scope → everything that it brings along, transitively. */
+  readonly implied: ReadonlyMap<string, ReadonlySet<string>>
+  readonly resourceMetadata: ResourceMetadataSettings
+  readonly realm: string | undefined
+  readonly insecureHosts: readonly string[]
+  readonly fetch: FetchFunction
+  readonly now: () => number
+  readonly emit: (event: BearwardEvent) => void
+}
+
+export interface TokenCacheSettings {
+  readonly max: number
+  readonly maxBytes: number
+  readonly maxAgeMs: number
+}
+
+export interface KeySettings {
+  readonly refreshMs: number
+  readonly maxStaleMs: number
+  readonly cooldownMs: number
+  readonly timeoutMs: number
+}
+
+/**
+ * Checks the options once, when the server is created.
+ *
+ * @throws {BearwardError} configuration_invalid, naming the option, what came and what was expected
+ */
+export function parseOptions(options: unknown): Settings {
+  const insecureHosts = readInsecureHosts(options)
+  const given = objectOf<ParsedOptions>(options, '', {
+    resource: resourceIdentifier,
+    audience: optional(texts),
+    issuers: issuersOrResolver,
+    clockToleranceSeconds: withDefault(10, numberBetween(0, 60)),
+    maxTokenBytes: withDefault(16 * 1024, integerBetween(256, 1024 * 1024)),
+    form: withDefault(false, boolean),
+    tokenCache,
+    keys,
+    claims: optional(standardSchema),
+    scopes,
+    resourceMetadata: (value) => value,
+    realm: optional(headerText),
+    insecureHosts: () => insecureHosts,
+    fetch: withDefault<FetchFunction>((url, init) => fetch(url, init), functionOf()),
+    now: withDefault<() => number>(() => Date.now(), functionOf()),
+    onEvent: optional(functionOf<(event: BearwardEvent) => void>()),
+  })
+  const audience = new Set(given.audience ?? [given.resource])
+  const parse = (issuer: unknown, option: string) => parseIssuer(issuer, option, { audience, insecureHosts })
+  const issuers = typeof given.issuers === 'function' ? given.issuers : parseIssuers(given.issuers, parse)
+  return {
+    ...given,
+    issuers,
+    parseIssuer: (issuer) => parse(issuer, 'issuers()'),
+    implied: given.scopes,
+    resourceMetadata: parseResourceMetadata(given.resourceMetadata, given.resource, issuers, given.form, insecureHosts),
+    emit: safely(given.onEvent),
+  }
+}
+
+interface ParsedOptions {
+  readonly resource: string
+  readonly audience: readonly string[] | undefined
+  readonly issuers: readonly unknown[] | IssuerResolver
+  readonly clockToleranceSeconds: number
+  readonly maxTokenBytes: number
+  readonly form: boolean
+  readonly tokenCache: TokenCacheSettings | false
+  readonly keys: KeySettings
+  readonly claims: StandardSchemaV1 | undefined
+  readonly scopes: ReadonlyMap<string, ReadonlySet<string>>
+  readonly resourceMetadata: unknown
+  readonly realm: string | undefined
+  readonly insecureHosts: readonly string[]
+  readonly fetch: FetchFunction
+  readonly now: () => number
+  readonly onEvent: ((event: BearwardEvent) => void) | undefined
+}
+
+// Keeps the interface above and the public options in step.
+type _AllOptions =
+  Record<keyof ResourceServerOptions, unknown> extends Record<keyof ParsedOptions, unknown> ? true : never
+true satisfies _AllOptions
+
+function readInsecureHosts(options: unknown): readonly string[] {
+  const hosts = (options as { insecureHosts?: unknown } | null | undefined)?.insecureHosts
+  return withDefault([], arrayOf(hostName, 'an array of host names', 0))(hosts, 'insecureHosts')
+}
+
+const hostName: Check<string> = (value, option) => {
+  const name = text(value, option)
+  const url = URL.canParse(`http://${name}/`) ? new URL(`http://${name}/`) : undefined
+  if (url?.hostname !== name) throw misconfigured(option, `"${name}"`, 'a host name in lower case, without port')
+  return name
+}
+
+const resourceIdentifier: Check<string> = (value, option) => {
+  const resource = text(value, option)
+  if (!URL.canParse(resource) || resource.includes('#')) {
+    throw misconfigured(option, `"${resource}"`, 'an absolute URI without fragment, such as "https://api.example.com"')
+  }
+  return resource
+}
+
+const issuersOrResolver: Check<readonly unknown[] | IssuerResolver> = (value, option) => {
+  if (typeof value === 'function') return value as IssuerResolver
+  return arrayOf<unknown>((issuer) => issuer, 'an array of at least one trusted issuer, or a function')(value, option)
+}
+
+function parseIssuers(
+  issuers: readonly unknown[],
+  parse: (issuer: unknown, option: string) => IssuerSettings,
+): readonly IssuerSettings[] {
+  const parsed = issuers.map((issuer, index) => parse(issuer, `issuers[${index}]`))
+  const seen = new Set<string>()
+  for (const [index, { identifier }] of parsed.entries()) {
+    if (seen.has(identifier)) {
+      throw misconfigured(`issuers[${index}].issuer`, `"${identifier}" again`, 'each issuer once')
+    }
+    seen.add(identifier)
+  }
+  return parsed
+}
+
+const tokenCache: Check<TokenCacheSettings | false> = (value, option) => {
+  if (value === false) return false
+  const { max, maxBytes, maxAgeSeconds } = objectOf<{ max: number; maxBytes: number; maxAgeSeconds: number }>(
+    value ?? {},
+    option,
+    {
+      max: withDefault(10_000, integerBetween(1, 1_000_000)),
+      maxBytes: withDefault(32 * 1024 * 1024, integerBetween(64 * 1024, 1024 * 1024 * 1024)),
+      maxAgeSeconds: withDefault(300, numberBetween(1, 86_400)),
+    },
+  )
+  return { max, maxBytes, maxAgeMs: maxAgeSeconds * 1000 }
+}
+
+const keys: Check<KeySettings> = (value, option) => {
+  const given = objectOf<{ [name in 'refreshSeconds' | 'maxStaleSeconds' | 'cooldownSeconds' | 'timeoutMs']: number }>(
+    value ?? {},
+    option,
+    {
+      refreshSeconds: withDefault(600, numberBetween(60, 86_400)),
+      maxStaleSeconds: withDefault(86_400, numberBetween(60, 604_800)),
+      cooldownSeconds: withDefault(30, numberBetween(1, 3_600)),
+      timeoutMs: withDefault(5_000, numberBetween(100, 30_000)),
+    },
+  )
+  if (given.maxStaleSeconds < given.refreshSeconds) {
+    throw misconfigured(`${option}.maxStaleSeconds`, `${given.maxStaleSeconds}`, 'no less than "keys.refreshSeconds"')
+  }
+  return {
+    refreshMs: given.refreshSeconds * 1000,
+    maxStaleMs: given.maxStaleSeconds * 1000,
+    cooldownMs: given.cooldownSeconds * 1000,
+    timeoutMs: given.timeoutMs,
+  }
+}
+
+const standardSchema: Check<StandardSchemaV1> = (value, option) => {
+  const schema = value as Partial<StandardSchemaV1> | null
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    throw misconfigured(option, typeof value, 'a Standard Schema, such as those of zod, valibot or arktype')
+  }
+  return schema as StandardSchemaV1
+}
+
+const scopes: Check<ReadonlyMap<string, ReadonlySet<string>>> = (value, option) => {
+  const { implies } = objectOf<{ implies: ReadonlyMap<string, readonly string[]> }>(value ?? {}, option, {
+    implies: (given, name) => {
+      const table = objectOf<Record<string, readonly string[]>>(given ?? {}, name, allMembers(given, scopeNames))
+      return new Map(Object.entries(table))
+    },
+  })
+  const path = `${option}.implies`
+  for (const scope of implies.keys()) scopeName(scope, path)
+  return new Map([...implies.keys()].map((scope) => [scope, impliedBy(scope, implies, path, [])]))
+}
+
+const scopeNames = arrayOf(scopeName, 'an array of scope names')
+
+function allMembers<T>(value: unknown, check: Check<T>): Record<string, Check<T>> {
+  return Object.fromEntries(Object.keys(value ?? {}).map((name) => [name, check]))
+}
+
+function impliedBy(
+  scope: string,
+  implies: ReadonlyMap<string, readonly string[]>,
+  option: string,
+  trail: readonly string[],
+): ReadonlySet<string> {
+  if (trail.includes(scope)) {
+    throw misconfigured(option, `the cycle ${[...trail, scope].join(' → ')}`, 'implications without a cycle')
+  }
+  const direct = implies.get(scope) ?? []
+  return new Set(direct.flatMap((next) => [next, ...impliedBy(next, implies, option, [...trail, scope])]))
+}
+
+/** An observer's fault must not become a request's fault. */
+function safely(onEvent: ((event: BearwardEvent) => unknown) | undefined): (event: BearwardEvent) => void {
+  if (!onEvent) return () => {}
+  return (event) => {
+    try {
+      const outcome = onEvent(Object.freeze(event))
+      if (outcome instanceof Promise) outcome.catch(() => {})
+    } catch {
+      // Nobody is left to tell.
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/** What JSON can say. */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject
+export type JsonObject = { readonly [name: string]: Json | undefined }
+
+const MAX_DEPTH = 64
+const COLON = 0x3a
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+// `ignoreBOM` keeps a byte-order mark in the text, where JSON.parse then refuses it.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * Parses UTF-8 JSON that holds one object, and freezes it whole; returns `undefined` for all else.
+ *
+ * Stricter than `JSON.parse`: a repeated member name, a number that is not finite (`1e999`), a member called `__proto__`,
+ * a byte-order mark, invalid UTF-8 and a nesting deeper than 64 are refused, since other parsers read each of them
+ * differently.
+ */
+export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
+  let text: string
+  let value: unknown
+  try {
+    text = utf8.decode(bytes)
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (!isObject(value)) return undefined
+  // A repeated name is written twice but kept once: then fewer members were kept than colons were written.
+  return sealedMembers(value, 0) === writtenMembers(text) ? (value as JsonObject) : undefined
+}
+
+/** Narrows to an object that is no array and not null. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Freezes a parsed value whole; returns how many members its objects hold, or -1 where it breaks a rule. */
+function sealedMembers(value: unknown, depth: number): number {
+  if (typeof value === 'number') return Number.isFinite(value) ? 0 : -1
+  if (typeof value !== 'object' || value === null) return 0
+  if (depth === MAX_DEPTH) return -1
+  Object.freeze(value)
+  let members = 0
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      const inner = sealedMembers(item, depth + 1)
+      if (inner < 0) return -1
+      members += inner
+    }
+    return members
+  }
+  for (const name of Object.keys(value)) {
+    if (name === '__proto__') return -1
+    const inner = sealedMembers((value as Record<string, unknown>)[name], depth + 1)
+    if (inner < 0) return -1
+    members += inner + 1
+  }
+  return members
+}
+
+/** Counts the colons outside strings in valid JSON: the members as written. */
+function writtenMembers(text: string): number {
+  let members = 0
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === COLON) members++
+    else if (code === QUOTE) index = endOfString(text, index)
+  }
+  return members
+}
+
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1)
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end
+}
+
+function isEscaped(text: string, index: number): boolean {
+  let backslashes = 0
+  while (text.charCodeAt(index - 1 - backslashes) === BACKSLASH) backslashes++
+  return backslashes % 2 === 1
+}

@@ -1,0 +1,170 @@
+import type { BearwardError, ErrorCode } from './errors.ts'
+import type { JsonObject } from './parse/json.ts'
+
+/** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */
+export type JwtClaims = JsonObject
+
+/** One entry of `authorization_details`. @see RFC 9396 §2 */
+export type AuthorizationDetail = JsonObject & { readonly type: string }
+
+/** Who acts for the subject; only the outermost actor counts. @see RFC 8693 §4.1 */
+export type Actor = JsonObject & { readonly sub?: string; readonly iss?: string }
+
+/**
+ * A token that was found genuine and meant for this resource. Deeply frozen, claims included: every request that carries
+ * the token shares it.
+ */
+export interface AccessToken<Claims = JwtClaims> {
+  readonly format: 'jwt' | 'opaque'
+  /** The configured issuer that answers for the token, exactly as configured. */
+  readonly issuer: string
+  /** `sub`. Absent only where the issuer's profile allows it. */
+  readonly subject?: string
+  /** `client_id`, else `cid`, `appid`, `azp`. */
+  readonly clientId?: string
+  /** `aud`, always as an array. */
+  readonly audience: readonly string[]
+  /** The granted scopes and what `scopes.implies` adds to them. `claims` holds them as granted. */
+  readonly scopes: readonly string[]
+  readonly issuedAtSeconds?: number
+  readonly expiresAtSeconds?: number
+  /** `jti`. */
+  readonly tokenId?: string
+  /** `cnf`: the key that the sender must prove. @see RFC 7800 §3.1 */
+  readonly confirmation?: { readonly jkt?: string; readonly 'x5t#S256'?: string }
+  /** How and when the subject authenticated. @see RFC 9068 §2.2.1 */
+  readonly authentication: {
+    readonly acr?: string
+    readonly amr?: readonly string[]
+    readonly authTimeSeconds?: number
+  }
+  readonly authorizationDetails: readonly AuthorizationDetail[]
+  readonly actor?: Actor
+  /** As verified; the output of the `claims` schema where one is configured. */
+  readonly claims: Claims
+}
+
+/** What one call brings along. Never kept. */
+export interface CallContext {
+  /** Ends this caller's wait. Work that other callers share goes on. */
+  readonly signal?: AbortSignal
+  /** Keeps shared work alive when this request ends first; in Workers `ctx.waitUntil`. */
+  readonly waitUntil?: (promise: Promise<unknown>) => void
+}
+
+/** A request as every adapter describes it. */
+export interface RequestView {
+  readonly method: string
+  /** Absolute; built from trusted configuration where the framework cannot know it. */
+  readonly url: string
+  /** Names in any case; an array is several header lines. */
+  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Reads a form body from a copy. Called only where the option `form` is on and the content type says form. */
+  readonly form?: () => Promise<URLSearchParams>
+}
+
+declare const unverified: unique symbol
+/** Marks what came from outside and was not verified yet; only `verify` takes the mark off. */
+export type Unverified<T> = T & { readonly [unverified]: true }
+
+/** extract → classify. */
+export interface Credential {
+  readonly scheme: 'Bearer'
+  readonly token: string
+}
+
+/** classify → issuer: a JWT taken apart, of which nothing may be believed. */
+export interface UnverifiedJwt {
+  readonly kind: 'jwt'
+  readonly token: string
+  readonly algorithm: Unverified<string>
+  readonly keyId: Unverified<string> | undefined
+  /** Media type without `application/`, in lower case. */
+  readonly type: Unverified<string> | undefined
+  readonly issuer: Unverified<string>
+  readonly claims: Unverified<JwtClaims>
+  readonly signedLength: number
+  readonly signature: Uint8Array<ArrayBuffer>
+}
+
+/** classify → issuer: a string without meaning to us. */
+export interface OpaqueToken {
+  readonly kind: 'opaque'
+  readonly token: string
+}
+
+/** A public key that an issuer published and this runtime can use. */
+export interface VerificationKey {
+  /** The public members in one string: equal for equal keys. */
+  readonly identity: string
+  readonly keyId: string | undefined
+  /** JWS algorithms that this key may verify: the key decides, not the token's header. */
+  readonly algorithms: readonly string[]
+  /** @throws where the runtime cannot import the key for this algorithm. */
+  readonly cryptoKey: (algorithm: string) => CryptoKey | Promise<CryptoKey>
+}
+
+/** The keys of one issuer at one moment. */
+export interface KeySnapshot {
+  readonly size: number
+  readonly has: (key: VerificationKey) => boolean
+  readonly knows: (keyId: string) => boolean
+  /** The first four keys that may verify such a token. */
+  readonly select: (keyId: string | undefined, algorithm: string) => readonly VerificationKey[]
+}
+
+/** The keys of one issuer over time. */
+export interface KeySource {
+  /**
+   * The keys that count now.
+   * @throws {BearwardError} issuer_unavailable
+   */
+  readonly current: (context: CallContext) => Promise<KeySnapshot>
+  /**
+   * Newer keys than `seen`, fetched if the cooldown allows, or `undefined`.
+   * The answer of the issuer's outage is `undefined` as well; see `failing`.
+   */
+  readonly renewed: (seen: KeySnapshot, context: CallContext) => Promise<KeySnapshot | undefined>
+  /** Whether a token that `key` verified earlier may count as verified still. Starts a refresh that is due. */
+  readonly stillHolds: (key: VerificationKey, context: CallContext) => boolean
+  /** The newest attempt to fetch failed: what is missing here may well exist there. */
+  readonly failing: () => BearwardError | undefined
+}
+
+/** A configured issuer: trusted to speak for its own tokens and no others. */
+export interface Issuer {
+  readonly identifier: string
+  /** Accepted `aud` values; `null` is deliberately unchecked. */
+  readonly audience: ReadonlySet<string> | null
+  readonly clients: ReadonlySet<string> | undefined
+  readonly algorithms: ReadonlySet<string>
+  readonly profile: 'rfc9068' | 'compatible'
+  readonly keys: KeySource
+}
+
+/** verify → constrain. */
+export interface VerifiedToken<Claims> {
+  readonly accessToken: AccessToken<Claims>
+  readonly notBeforeSeconds: number | undefined
+  /** The key that verified it. */
+  readonly key: VerificationKey
+}
+
+/** What happened behind the scenes. Never carries a token, a secret, a key or unescaped bytes of a caller. */
+export type BearwardEvent =
+  | { readonly type: 'keys_loaded'; readonly issuer: string; readonly keys: number }
+  | { readonly type: 'key_ignored'; readonly issuer: string; readonly reason: string }
+  | { readonly type: 'issuer_failed'; readonly issuer: string; readonly message: string; readonly retryInMs: number }
+  | { readonly type: 'metadata_stale'; readonly issuer: string; readonly message: string }
+  | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }
+
+/** One issuer's state, for a health page. */
+export interface IssuerState {
+  readonly issuer: string
+  /** `cold`: never asked. `stale`: refreshing fails, older keys still serve. `down`: no keys to serve. */
+  readonly state: 'cold' | 'fresh' | 'stale' | 'down'
+  readonly keys: number
+  readonly freshUntilMs?: number
+  readonly downSinceMs?: number
+  readonly lastError?: string
+}

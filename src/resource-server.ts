@@ -1,0 +1,168 @@
+import { requireTimely } from './access-token.ts'
+import { authorizeToken, type Requirement } from './authorize.ts'
+import { classifyToken } from './classify.ts'
+import { requireBinding } from './constrain.ts'
+import { BearwardError } from './errors.ts'
+import { extractCredential, takeToken } from './extract.ts'
+import { readForm } from './parse/form.ts'
+import { createIssuerRegistry } from './issuer/registry.ts'
+import type { ProtectedResourceMetadata } from './options/documents.ts'
+import type { ResourceServerOptions } from './options/public.ts'
+import { parseOptions } from './options/settings.ts'
+import type {
+  AccessToken,
+  CallContext,
+  Credential,
+  IssuerState,
+  JwtClaims,
+  RequestView,
+  VerifiedToken,
+} from './pipeline.ts'
+import { buildChallenge, type ChallengeResponse } from './respond.ts'
+import { createScopeExpansion } from './scopes.ts'
+import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
+import { verifyJwt } from './verify/jwt.ts'
+import { createTokenCache } from './verify/token-cache.ts'
+
+/** The claims that come out of a schema, or plain JSON without one. */
+export type ClaimsOf<Schema> = Schema extends StandardSchemaV1 ? SchemaOutput<Schema> : JwtClaims
+
+/** Protects one resource. Make one for a process or isolate and share it: it holds the keys and the verified tokens. */
+export interface ResourceServer<Claims = JwtClaims> {
+  /** Validates a bare token, as it comes from a queue, a WebSocket or gRPC. @throws {BearwardError} */
+  verify(token: string, context?: CallContext): Promise<AccessToken<Claims>>
+  /** Finds and validates the token of a request. @throws {BearwardError} */
+  authenticate(request: Request | RequestView, context?: CallContext): Promise<AccessToken<Claims>>
+  /** Throws the denial of a token that does not permit the operation. @throws {BearwardError} scope_insufficient, access_denied */
+  authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void
+  /** Turns an error into the answer for the client. An error that is not bearward's own is a 500. */
+  challenge(
+    error: unknown,
+    context?: { readonly requirement?: Pick<Requirement, 'scopes'> | undefined },
+  ): ChallengeResponse
+  /** The protected resource metadata. @see RFC 9728 §2 */
+  metadata(): ProtectedResourceMetadata
+  /** Path and query at which to serve `metadata()`; `undefined` where it is not advertised. @see RFC 9728 §3.1 */
+  readonly metadataPath: string | undefined
+  /** Resolves when every listed issuer has keys; rejects naming the ones that do not. Stale keys count. @throws {BearwardError} issuer_unavailable */
+  ready(context?: CallContext): Promise<void>
+  /** Forgets that a token was verified: its next use is verified anew. */
+  invalidate(token: string): Promise<void>
+  /** Forgets every verified token, and what an issuer resolver answered. */
+  invalidateAll(): Promise<void>
+  /** The state of every issuer at hand, for a health page. */
+  snapshot(): IssuerState[]
+  /** Ends what runs in the background; every later call is refused with `issuer_unavailable`. */
+  close(): void
+}
+
+/**
+ * Creates a resource server: the verifier of access tokens for one API. Makes no request and starts no timer until it is used.
+ *
+ * @throws {BearwardError} configuration_invalid, naming the option, what came and what was expected
+ * @example
+ * const api = createResourceServer({
+ *   resource: 'https://api.example.com',
+ *   issuers: [{ issuer: 'https://login.example.com' }],
+ * })
+ */
+export function createResourceServer<Schema extends StandardSchemaV1 | undefined = undefined>(
+  options: ResourceServerOptions<Schema>,
+): ResourceServer<ClaimsOf<Schema>> {
+  type Claims = ClaimsOf<Schema>
+  const settings = parseOptions(options)
+  const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
+  const issuers = createIssuerRegistry(settings)
+  const verified = createTokenCache<Claims>(settings.tokenCache, now)
+  const verifySettings = { ...settings, expandScopes: createScopeExpansion(settings.implied) }
+  const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
+  let closed = false
+
+  /** classify → issuer → verify → constrain, each refusal reported. */
+  async function validate(credential: Credential, context: CallContext): Promise<AccessToken<Claims>> {
+    if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
+    const { accessToken } = recall(credential, context) ?? (await verifyCredential(credential, context))
+    requireBinding(accessToken)
+    return accessToken
+  }
+
+  async function verifyCredential(credential: Credential, context: CallContext): Promise<VerifiedToken<Claims>> {
+    const epoch = verified.epoch()
+    const token = classifyToken(credential)
+    if (token.kind === 'opaque') {
+      throw new BearwardError('token_malformed', 'the token is not a JWT, and no configured issuer takes other tokens')
+    }
+    const issuer = await issuers.find(token.issuer, context)
+    const result = await verifyJwt<Claims>(token, issuer, verifySettings, context)
+    verified.set({ ...result, issuer, token: token.token, cachedMs: now() }, epoch)
+    return result
+  }
+
+  /** A verified token skips verification and nothing else: its time, its issuer and its key are checked again. */
+  function recall({ token }: Credential, context: CallContext): VerifiedToken<Claims> | undefined {
+    const entry = verified.get(token)
+    if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) return undefined
+    requireTimely(entry.accessToken, entry.notBeforeSeconds, now(), clockToleranceSeconds)
+    return entry
+  }
+
+  async function reported<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof BearwardError) emit({ type: 'token_refused', code: error.code, message: error.message })
+      throw error
+    }
+  }
+
+  return {
+    verify: (token, context = {}) => reported(async () => validate(takeToken(token, settings), context)),
+    authenticate: (request, context = {}) =>
+      reported(async () => validate(await extractCredential(viewOf(request), settings), context)),
+    authorize: authorizeToken,
+    challenge: (error, context = {}) => buildChallenge(error, context.requirement, challengeSettings),
+    metadata: () => resourceMetadata.document,
+    metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
+    async ready(context = {}) {
+      const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.keys.current(context)))
+      const faults = outcomes
+        .filter((outcome) => outcome.status === 'rejected')
+        .map(({ reason }) => reason as BearwardError)
+      if (faults.length === 0) return
+      throw new BearwardError('issuer_unavailable', faults.map(({ message }) => message).join('; '), {
+        cause: faults[0],
+        retryAfterSeconds: Math.max(...faults.map(({ retryAfterSeconds }) => retryAfterSeconds ?? 1)),
+      })
+    },
+    async invalidate(token) {
+      verified.forget(token)
+    },
+    async invalidateAll() {
+      verified.forgetAll()
+      issuers.forgetAnswers()
+    },
+    snapshot: () => issuers.all().map((issuer) => issuer.state()),
+    close() {
+      closed = true
+      verified.forgetAll()
+      issuers.stop()
+    },
+  }
+}
+
+function viewOf(request: Request | RequestView): RequestView {
+  if (!(request instanceof Request)) return requireView(request)
+  const { method, url, headers } = request
+  return { method, url, headers, form: () => readForm(request.clone()) }
+}
+
+function requireView(view: RequestView): RequestView {
+  // Callers in plain JavaScript get a typed refusal too.
+  if (typeof view?.method === 'string' && typeof view.headers === 'object' && view.headers !== null) return view
+  throw new BearwardError('credentials_malformed', 'authenticate() takes a Request, or a method, a url and headers')
+}
+
+function pathOf(url: string): string {
+  const { pathname, search } = new URL(url)
+  return pathname + search
+}

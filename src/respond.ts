@@ -1,0 +1,58 @@
+import { BearwardError } from './errors.ts'
+import type { Requirement } from './authorize.ts'
+
+/** What a client is told: status, header fields and a JSON body. */
+export interface ChallengeResponse {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: { readonly error?: string; readonly error_description: string; readonly code?: string }
+}
+
+export interface ChallengeSettings {
+  readonly realm: string | undefined
+  /** Address of the protected resource metadata. @see RFC 9728 §5.1 */
+  readonly resourceMetadataUrl: string | undefined
+}
+
+/**
+ * Turns any error into an answer. What is not bearward's own is a 500 and says nothing; an outage is a 503 without a
+ * challenge.
+ *
+ * @see RFC 6750 §3, RFC 9110 §11.6.1
+ */
+export function buildChallenge(
+  error: unknown,
+  needed: Pick<Requirement, 'scopes'> | undefined,
+  settings: ChallengeSettings,
+): ChallengeResponse {
+  if (!(error instanceof BearwardError)) {
+    return { status: 500, headers: {}, body: { error_description: 'The server failed' } }
+  }
+  const { status, code, description } = error
+  const body = { code, ...(error.error && { error: error.error }), error_description: description }
+  if (status === 503) return { status, headers: { 'Retry-After': String(error.retryAfterSeconds ?? 1) }, body }
+  // Where no token helps, none is asked for.
+  if (status === 500 || code === 'access_denied') return { status, headers: {}, body }
+
+  const parameters = {
+    realm: settings.realm,
+    error: error.error,
+    error_description: error.error && description,
+    scope: scopeOf(error, needed),
+    resource_metadata: settings.resourceMetadataUrl,
+  }
+  return { status, headers: { 'WWW-Authenticate': formatChallenge('Bearer', parameters) }, body }
+}
+
+/** The scopes that the operation needs: neither what is missing nor what was granted. */
+function scopeOf(error: BearwardError, needed: Pick<Requirement, 'scopes'> | undefined): string | undefined {
+  const scopes = error.scopes ?? needed?.scopes
+  return scopes?.length ? scopes.join(' ') : undefined
+}
+
+function formatChallenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {
+  const pairs = Object.entries(parameters)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name}="${(value as string).replace(/["\\]/g, String.raw`\$&`)}"`)
+  return pairs.length === 0 ? scheme : `${scheme} ${pairs.join(', ')}`
+}

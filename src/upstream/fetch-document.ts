@@ -1,0 +1,123 @@
+import { quote } from '../errors.ts'
+import { endpointFault } from '../options/checks.ts'
+import type { FetchFunction } from '../options/public.ts'
+import { isObject } from '../parse/json.ts'
+import { readBytes } from '../parse/read-bytes.ts'
+
+/** An upstream's answer that is not what was asked for. */
+export class UpstreamFault extends Error {
+  /** The server answered, and its answer says that there is no such document at this address. */
+  readonly notHere: boolean
+
+  constructor(message: string, options: { readonly notHere?: boolean; readonly cause?: unknown } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.notHere = options.notHere ?? false
+  }
+}
+
+export interface FetchedDocument {
+  readonly document: Record<string, unknown>
+  /** From `Cache-Control: max-age`, less `Age`. */
+  readonly maxAgeSeconds: number | undefined
+}
+
+export interface FetchSettings {
+  readonly fetch: FetchFunction
+  readonly insecureHosts: readonly string[]
+  readonly maxBytes: number
+  /** Media types that the answer may have; empty for any. */
+  readonly mediaTypes: readonly string[]
+  readonly signal: AbortSignal
+}
+
+/**
+ * Fetches one JSON object: no redirect followed, no more than `maxBytes` read, nothing but status 200 accepted.
+ *
+ * @throws {UpstreamFault}
+ */
+export async function fetchDocument(url: string, settings: FetchSettings): Promise<FetchedDocument> {
+  requireEndpoint(url, settings.insecureHosts)
+  const response = await request(url, settings)
+  if (response.status !== 200) {
+    await discard(response)
+    // 3xx comes from servers that send every unknown path to a login page.
+    const notHere = isRedirect(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)
+    throw new UpstreamFault(`${url} answered ${describeStatus(response)}`, { notHere })
+  }
+  const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (settings.mediaTypes.length > 0 && !settings.mediaTypes.includes(mediaType)) {
+    await discard(response)
+    throw new UpstreamFault(`${url} answered with content type ${quote(mediaType)}, not JSON`, { notHere: true })
+  }
+  const bytes = await readBounded(url, response, settings.maxBytes)
+  return { document: parseObject(url, bytes), maxAgeSeconds: maxAge(response.headers) }
+}
+
+function requireEndpoint(url: string, insecureHosts: readonly string[]): void {
+  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts) : 'an absolute URL'
+  if (fault) throw new UpstreamFault(`${quote(url)} is not asked: expected ${fault}`)
+}
+
+async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings): Promise<Response> {
+  try {
+    return await fetch(url, {
+      headers: { accept: [...mediaTypes, 'application/json'].filter(unique).join(', ') },
+      // 'error' is not implemented in Workers.
+      redirect: 'manual',
+      signal,
+    })
+  } catch (cause) {
+    throw new UpstreamFault(`${url} cannot be reached: ${reason(cause)}`, { cause })
+  }
+}
+
+function isRedirect({ status, type }: Response): boolean {
+  return type === 'opaqueredirect' || (status >= 300 && status < 400)
+}
+
+function describeStatus(response: Response): string {
+  return isRedirect(response) ? 'with a redirect, and none is followed' : `with status ${response.status}`
+}
+
+async function readBounded(url: string, response: Response, maxBytes: number): Promise<Uint8Array> {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = await readBytes(response.body, maxBytes)
+  } catch (cause) {
+    throw new UpstreamFault(`${url} broke off its answer: ${reason(cause)}`, { cause })
+  }
+  if (!bytes) throw new UpstreamFault(`${url} answered with more than ${maxBytes} bytes`)
+  return bytes
+}
+
+function parseObject(url: string, bytes: Uint8Array): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new UpstreamFault(`${url} answered with invalid JSON`, { cause })
+  }
+  if (!isObject(value)) throw new UpstreamFault(`${url} answered with JSON that is no object`)
+  return value
+}
+
+function maxAge(headers: Headers): number | undefined {
+  const directive = /(?:^|[\s,])max-age="?(\d{1,9})/i.exec(headers.get('cache-control') ?? '')?.[1]
+  if (directive === undefined) return undefined
+  const age = /^\d{1,9}$/.exec(headers.get('age') ?? '')?.[0] ?? '0'
+  return Math.max(0, Number(directive) - Number(age))
+}
+
+async function discard(response: Response): Promise<void> {
+  // An unread body would hold its connection, and Workers have six.
+  await response.body?.cancel().catch(() => {})
+}
+
+function reason(cause: unknown): string {
+  if (!(cause instanceof Error)) return 'unknown reason'
+  return cause.cause instanceof Error ? `${cause.message} (${cause.cause.message})` : cause.message
+}
+
+function unique<T>(value: T, index: number, all: readonly T[]): boolean {
+  return all.indexOf(value) === index
+}

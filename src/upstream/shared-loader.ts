@@ -1,0 +1,155 @@
+import type { CallContext } from '../pipeline.ts'
+
+/** One load at a time, shared by all who ask while it runs. */
+export interface SharedLoader<T> {
+  /**
+   * Joins the load that runs, or starts one; waits in bounded time.
+   * @throws what `failed` made of the fault, `LoadAbandoned` or `CallerGone`
+   */
+  readonly join: (context: CallContext) => Promise<T>
+  /** Whether a load runs that is not overdue. */
+  readonly busy: () => boolean
+  /** Starts a load in the background unless one runs. */
+  readonly nudge: (context: CallContext) => void
+  /** Ends the load that runs. */
+  readonly stop: () => void
+}
+
+/** The load did not end in time, or nobody was left to run it. */
+export class LoadAbandoned extends Error {}
+/** The caller's own signal ended its wait; the load goes on. */
+export class CallerGone extends Error {}
+
+export interface SharedLoad<Loaded, T> {
+  /** Does the work; ends when the signal says so. */
+  readonly load: (signal: AbortSignal) => Promise<Loaded>
+  /** Called once for each load that ended well and in time: what it returns is what callers get. */
+  readonly loaded: (loaded: Loaded) => T
+  /** Called once for each load that did not: what it returns is what callers are refused with. */
+  readonly failed: (cause: unknown) => unknown
+  readonly timeoutMs: number
+  readonly now: () => number
+}
+
+interface Flight<T> {
+  readonly promise: Promise<T>
+  readonly controller: AbortController
+  readonly startedMs: number
+  /** Counts up while the request that runs the load is alive. */
+  beats: number
+}
+
+const BEAT_MS = 200
+// A busy event loop delays beats and this timer alike, and beats fall due first.
+const PATIENCE_MS = 1000
+
+/**
+ * Shares one running load among concurrent callers.
+ *
+ * In Workers a promise that another request drives may never settle: when that request ends, its I/O and timers end with
+ * it. So every follower waits on a timer of its own, and takes the lead when the leader's heart has stopped beating. Where
+ * promises cannot be lost, nobody ever takes over, and 10,000 callers make one load.
+ */
+export function createSharedLoader<Loaded, T = Loaded>({
+  load,
+  loaded,
+  failed,
+  timeoutMs,
+  now,
+}: SharedLoad<Loaded, T>): SharedLoader<T> {
+  const maxTurns = 2 * Math.ceil(timeoutMs / PATIENCE_MS) + 2
+  let flight: Flight<T> | undefined
+
+  function lead(context: CallContext): Flight<T> {
+    const controller = new AbortController()
+    const heart = setInterval(() => own.beats++, BEAT_MS)
+    const deadline = setTimeout(
+      () => controller.abort(new LoadAbandoned(`no answer within ${timeoutMs} ms`)),
+      timeoutMs,
+    )
+    function land(): void {
+      clearInterval(heart)
+      clearTimeout(deadline)
+      if (flight === own) flight = undefined
+    }
+    // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
+    const promise = Promise.race([load(controller.signal), rejectionOf(controller.signal)]).then(
+      (result) => {
+        land()
+        return loaded(result)
+      },
+      (cause: unknown) => {
+        land()
+        throw failed(cause)
+      },
+    )
+    const own: Flight<T> = { promise, controller, startedMs: now(), beats: 0 }
+    flight = own
+    // Marks the promise as handled, in case that nobody follows it to its end.
+    const settled = promise.then(ignore, ignore)
+    context.waitUntil?.(settled)
+    return own
+  }
+
+  function busy(): boolean {
+    return flight !== undefined && Math.abs(now() - flight.startedMs) <= timeoutMs + PATIENCE_MS
+  }
+
+  return {
+    async join(context) {
+      for (let turn = 0; turn < maxTurns; turn++) {
+        const followed = flight ?? lead(context)
+        const seen = followed.beats
+        const result = await within(followed.promise, PATIENCE_MS, context.signal)
+        if (result !== pending) return result
+        if (followed.beats === seen && flight === followed) flight = undefined
+      }
+      throw new LoadAbandoned('no answer in time')
+    },
+    busy,
+    nudge(context) {
+      if (!busy()) lead(context)
+    },
+    stop() {
+      flight?.controller.abort(new LoadAbandoned('closed'))
+      flight = undefined
+    },
+  }
+}
+
+const pending = Symbol('pending')
+
+/** Waits for a promise no longer than `ms`, on a timer of the caller's own request. */
+async function within<T>(
+  promise: Promise<T>,
+  ms: number,
+  signal: AbortSignal | undefined,
+): Promise<T | typeof pending> {
+  if (signal?.aborted) throw gone(signal)
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let onAbort: (() => void) | undefined
+  try {
+    return await Promise.race([
+      promise,
+      new Promise<typeof pending>((resolve, reject) => {
+        timer = setTimeout(() => resolve(pending), ms)
+        if (!signal) return
+        onAbort = () => reject(gone(signal))
+        signal.addEventListener('abort', onAbort, { once: true })
+      }),
+    ])
+  } finally {
+    clearTimeout(timer)
+    if (onAbort) signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function gone(signal: AbortSignal): CallerGone {
+  return new CallerGone('the caller gave up waiting', { cause: signal.reason })
+}
+
+function rejectionOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
+function ignore(): void {}

@@ -1,0 +1,51 @@
+import { BearwardError, quote } from '../errors.ts'
+import type { AccessToken, Issuer, JwtClaims } from '../pipeline.ts'
+import type { StandardSchemaV1 } from '../standard-schema.ts'
+
+/**
+ * Checks that the token is meant for this resource and was issued to an accepted client.
+ *
+ * @throws {BearwardError} audience_mismatch, client_refused
+ * @see RFC 9068 §4, RFC 8707 §2
+ */
+export function requireRecipient(token: AccessToken, { audience, clients }: Issuer): void {
+  if (audience && !token.audience.some((each) => audience.has(each))) {
+    const expected = [...audience].map(quote).join(' or ')
+    const actual = token.audience.slice(0, 4).map(quote).join(', ') || 'none'
+    throw new BearwardError('audience_mismatch', `claim \`aud\`: expected ${expected}, got ${actual}`)
+  }
+  if (clients && !(token.clientId !== undefined && clients.has(token.clientId))) {
+    throw new BearwardError('client_refused', `client ${quote(token.clientId)} is none of the ${clients.size} accepted`)
+  }
+}
+
+/**
+ * Passes the claims through the configured schema.
+ *
+ * @throws {BearwardError} claim_invalid, naming the members that failed
+ */
+export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
+  let result
+  try {
+    result = await schema['~standard'].validate(claims)
+  } catch (cause) {
+    throw new BearwardError('claim_invalid', 'the `claims` schema threw', { cause })
+  }
+  if (!result.issues) return deepFreeze(result.value)
+  const members = result.issues.map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
+  throw new BearwardError(
+    'claim_invalid',
+    `the \`claims\` schema refuses ${[...new Set(members)].map(quote).join(', ')}`,
+  )
+}
+
+function memberName(segment: PropertyKey | { readonly key: PropertyKey }): string {
+  return String(typeof segment === 'object' ? segment.key : segment)
+}
+
+function deepFreeze(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return value
+}

@@ -1,0 +1,87 @@
+import { signatureAlgorithm } from '../algorithms.ts'
+import { BearwardError, quote } from '../errors.ts'
+import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from '../pipeline.ts'
+
+const encoder = new TextEncoder()
+
+/** @throws {BearwardError} algorithm_refused */
+export function requireAlgorithm({ algorithm }: UnverifiedJwt, { algorithms }: Issuer): void {
+  if (algorithms.has(algorithm)) return
+  throw new BearwardError(
+    'algorithm_refused',
+    `\`alg\` is ${quote(algorithm)}, expected one of ${[...algorithms].join(', ')}`,
+  )
+}
+
+/**
+ * Finds the issuer's key that made the signature. Where none did, newer keys are asked for, as often as the cooldown allows:
+ * the issuer may have rotated its keys, or given an old name to a new one.
+ *
+ * @throws {BearwardError} key_unknown, algorithm_refused, signature_invalid, issuer_unavailable
+ * @see RFC 7515 §5.2, RFC 8725 §3.1 and §3.8
+ */
+export async function verifySignature(
+  jwt: UnverifiedJwt,
+  issuer: Issuer,
+  context: CallContext,
+): Promise<VerificationKey> {
+  const keys = await issuer.keys.current(context)
+  const key = await findSigner(jwt, keys, undefined)
+  if (key) return key
+  const newer = await issuer.keys.renewed(keys, context)
+  const newerKey = newer && (await findSigner(jwt, newer, keys))
+  if (newerKey) return newerKey
+  throw refusal(jwt, issuer, newer ?? keys)
+}
+
+async function findSigner(
+  jwt: UnverifiedJwt,
+  keys: KeySnapshot,
+  tried: KeySnapshot | undefined,
+): Promise<VerificationKey | undefined> {
+  for (const key of keys.select(jwt.keyId, jwt.algorithm)) {
+    if (!tried?.has(key) && (await isSignedBy(key, jwt))) return key
+  }
+  return undefined
+}
+
+async function isSignedBy(
+  key: VerificationKey,
+  { token, algorithm, signedLength, signature }: UnverifiedJwt,
+): Promise<boolean> {
+  const parameters = signatureAlgorithm(algorithm)?.parameters
+  if (!parameters) return false
+  try {
+    const cryptoKey = await key.cryptoKey(algorithm)
+    return await crypto.subtle.verify(parameters, cryptoKey, signature, encoder.encode(token.slice(0, signedLength)))
+  } catch {
+    // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.
+    return false
+  }
+}
+
+function refusal(
+  { keyId, algorithm }: UnverifiedJwt,
+  { identifier, keys }: Issuer,
+  snapshot: KeySnapshot,
+): BearwardError {
+  const candidates = snapshot.select(keyId, algorithm).length
+  if (candidates > 0) {
+    return new BearwardError(
+      'signature_invalid',
+      `no key of issuer "${identifier}" made the signature (${candidates} tried)`,
+    )
+  }
+  // The issuer may well have the key: its outage must not turn a good token into a bad one.
+  const outage = keys.failing()
+  if (outage) return outage
+  if (keyId !== undefined && snapshot.knows(keyId)) {
+    const message = `key ${quote(keyId)} of issuer "${identifier}" does not verify ${quote(algorithm)}`
+    return new BearwardError('algorithm_refused', message)
+  }
+  const named = keyId === undefined ? 'without a `kid`' : `with \`kid\` ${quote(keyId)}`
+  return new BearwardError(
+    'key_unknown',
+    `issuer "${identifier}" has no key for a token ${named} and \`alg\` ${quote(algorithm)}; it has ${snapshot.size} keys`,
+  )
+}

@@ -1,0 +1,59 @@
+import { LRUCache } from 'lru-cache'
+import type { TokenCacheSettings } from '../options/settings.ts'
+import type { Issuer, VerifiedToken } from '../pipeline.ts'
+
+/** A token that was verified, with all that decides whether it may still count. */
+export interface CachedToken<Claims> extends VerifiedToken<Claims> {
+  readonly token: string
+  readonly issuer: Issuer
+  readonly cachedMs: number
+}
+
+/** Remembers verified tokens, bounded by count and bytes. Says nothing about expiry, keys and bindings. */
+export interface TokenCache<Claims> {
+  readonly get: (token: string) => CachedToken<Claims> | undefined
+  /** Keeps a token unless something was forgotten since `epoch`. */
+  readonly set: (entry: CachedToken<Claims>, epoch: number) => void
+  /** To be read before a verification whose result is to be kept. */
+  readonly epoch: () => number
+  readonly forget: (token: string) => void
+  readonly forgetAll: () => void
+}
+
+// The end of a signature differs from token to token; hashing a whole token as a key would cost more than the check.
+const KEY_LENGTH = 32
+// What an entry takes beside its token: parsed claims of about the token's size, and the objects around them.
+const OVERHEAD_BYTES = 1_024
+
+export function createTokenCache<Claims>(settings: TokenCacheSettings | false, now: () => number): TokenCache<Claims> {
+  if (!settings) return { get: () => undefined, set() {}, epoch: () => 0, forget() {}, forgetAll() {} }
+  const { max, maxBytes, maxAgeMs } = settings
+  const entries = new LRUCache<string, CachedToken<Claims>>({
+    max,
+    maxSize: maxBytes,
+    sizeCalculation: ({ token }) => 3 * token.length + OVERHEAD_BYTES,
+  })
+  let epoch = 0
+
+  return {
+    get(token) {
+      const entry = entries.get(token.slice(-KEY_LENGTH))
+      // The whole token is compared: the end alone is no identity (CVE-2026-35039).
+      if (entry?.token !== token) return undefined
+      const age = now() - entry.cachedMs
+      return age >= 0 && age < maxAgeMs ? entry : undefined
+    },
+    set(entry, since) {
+      if (since === epoch) entries.set(entry.token.slice(-KEY_LENGTH), entry)
+    },
+    epoch: () => epoch,
+    forget(token) {
+      epoch++
+      entries.delete(token.slice(-KEY_LENGTH))
+    },
+    forgetAll() {
+      epoch++
+      entries.clear()
+    },
+  }
+}

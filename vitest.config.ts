@@ -1,0 +1,40 @@
+import { fileURLToPath } from 'node:url'
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+import { BothRuntimesReporter } from './test/runtimes/both-runtimes-reporter.ts'
+
+// No test may reach beyond loopback, and no tool may phone home.
+process.env['WRANGLER_SEND_METRICS'] = 'false'
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
+process.env['WRANGLER_HIDE_BANNER'] = 'true'
+
+const SHARED = 'test/**/*.shared.test.ts'
+
+export default defineConfig({
+  test: {
+    reporters: ['default', new BothRuntimesReporter(fileURLToPath(new URL('.', import.meta.url)))],
+    projects: [
+      {
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            miniflare: {
+              compatibilityDate: '2026-10-01',
+              // Without Node's modules the core must run on web standards alone.
+              compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
+              cf: false,
+            },
+          }),
+        ],
+        test: { name: 'workerd', include: [SHARED], testTimeout: 20_000 },
+      },
+    ],
+  },
+})
