@@ -1,11 +1,15 @@
 import { BearwardError } from './errors.ts'
-import type { Requirement } from './authorize.ts'
 
 /** What a client is told: status, header fields and a JSON body. */
 export interface ChallengeResponse {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: { readonly error?: string; readonly error_description: string; readonly code?: string }
+}
+
+/** Anything that says which scopes an operation needs. */
+interface Needed {
+  readonly scopes?: readonly string[]
 }
 
 export interface ChallengeSettings {
@@ -22,7 +26,7 @@ export interface ChallengeSettings {
  */
 export function buildChallenge(
   error: unknown,
-  needed: Pick<Requirement, 'scopes'> | undefined,
+  needed: Needed | undefined,
   settings: ChallengeSettings,
 ): ChallengeResponse {
   if (!(error instanceof BearwardError)) {
@@ -45,7 +49,7 @@ export function buildChallenge(
 }
 
 /** The scopes that the operation needs: neither what is missing nor what was granted. */
-function scopeOf(error: BearwardError, needed: Pick<Requirement, 'scopes'> | undefined): string | undefined {
+function scopeOf(error: BearwardError, needed: Needed | undefined): string | undefined {
   const scopes = error.scopes ?? needed?.scopes
   return scopes?.length ? scopes.join(' ') : undefined
 }
