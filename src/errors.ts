@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'client_refused'
   | 'claim_missing'
   | 'claim_invalid'
+  | 'token_inactive'
   | 'binding_mismatch'
   | 'scope_insufficient'
   | 'access_denied'
@@ -61,6 +62,7 @@ const outcomes = {
   client_refused: invalidToken('The access token was issued to a client that is not accepted'),
   claim_missing: invalidToken('The access token lacks a required claim'),
   claim_invalid: invalidToken('The access token holds an invalid claim'),
+  token_inactive: invalidToken('The access token is not active'),
   binding_mismatch: invalidToken('The access token is bound to a sender that was not proven'),
   scope_insufficient: {
     status: 403,

@@ -1,4 +1,5 @@
 import type { BearwardError, ErrorCode } from './errors.ts'
+import type { IntrospectionSettings } from './options/introspection.ts'
 import type { JsonObject } from './parse/json.ts'
 
 /** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */
@@ -140,6 +141,11 @@ export interface Issuer {
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
   readonly keys: KeySource
+  /** JWTs of this issuer are verified here; otherwise it is asked about them. */
+  readonly verifiesJwts: boolean
+  readonly introspection: IntrospectionSettings | undefined
+  /** The issuer's own description; fetched at most. @throws where it cannot be had */
+  readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
 }
 
 /** verify → constrain. */
@@ -156,6 +162,14 @@ export type BearwardEvent =
   | { readonly type: 'key_ignored'; readonly issuer: string; readonly reason: string }
   | { readonly type: 'issuer_failed'; readonly issuer: string; readonly message: string; readonly retryInMs: number }
   | { readonly type: 'metadata_stale'; readonly issuer: string; readonly message: string }
+  | {
+      readonly type: 'introspection_failed'
+      readonly issuer: string
+      readonly message: string
+      /** The endpoint is down or slow, as opposed to an answer that is of no use. */
+      readonly outage: boolean
+    }
+  | { readonly type: 'introspection_stale'; readonly issuer: string }
   | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }
 
 /** One issuer's state, for a health page. */

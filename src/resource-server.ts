@@ -5,19 +5,12 @@ import { requireBinding } from './constrain.ts'
 import { BearwardError } from './errors.ts'
 import { extractCredential, takeToken } from './extract.ts'
 import { readForm } from './parse/form.ts'
+import { createIntrospection } from './introspect/introspection.ts'
 import { createIssuerRegistry } from './issuer/registry.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
 import type { ResourceServerOptions } from './options/public.ts'
 import { parseOptions } from './options/settings.ts'
-import type {
-  AccessToken,
-  CallContext,
-  Credential,
-  IssuerState,
-  JwtClaims,
-  RequestView,
-  VerifiedToken,
-} from './pipeline.ts'
+import type { AccessToken, CallContext, Credential, Issuer, IssuerState, JwtClaims, RequestView } from './pipeline.ts'
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
 import { createScopeExpansion } from './scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
@@ -74,36 +67,50 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
   const issuers = createIssuerRegistry(settings)
   const verified = createTokenCache<Claims>(settings.tokenCache, now)
-  const verifySettings = { ...settings, expandScopes: createScopeExpansion(settings.implied) }
+  const expandScopes = createScopeExpansion(settings.implied)
+  const verifySettings = { ...settings, expandScopes }
+  const introspection = createIntrospection<Claims>(verifySettings)
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false
 
-  /** classify → issuer → verify → constrain, each refusal reported. */
-  async function validate(credential: Credential, context: CallContext): Promise<AccessToken<Claims>> {
+  /** classify → issuer → verify → constrain. */
+  async function validate({ token }: Credential, context: CallContext): Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
-    const { accessToken } = recall(credential, context) ?? (await verifyCredential(credential, context))
+    const accessToken = await (recall(token, context) ?? verifyToken(token, context))
     requireBinding(accessToken)
     return accessToken
   }
 
-  async function verifyCredential(credential: Credential, context: CallContext): Promise<VerifiedToken<Claims>> {
+  /** Verifies a JWT here or asks its issuer about it, as that issuer is configured; asks about any other token. */
+  async function verifyToken(token: string, context: CallContext): Promise<AccessToken<Claims>> {
     const epoch = verified.epoch()
-    const token = classifyToken(credential)
-    if (token.kind === 'opaque') {
-      throw new BearwardError('token_malformed', 'the token is not a JWT, and no configured issuer takes other tokens')
+    const classified = classifyToken(token)
+    if (classified.kind === 'opaque') {
+      return introspection.introspect(token, await issuers.findForOpaque(token, context), context)
     }
-    const issuer = await issuers.find(token.issuer, context)
-    const result = await verifyJwt<Claims>(token, issuer, verifySettings, context)
-    verified.set({ ...result, issuer, token: token.token, cachedMs: now() }, epoch)
-    return result
+    const issuer = await issuers.find(classified.issuer, context)
+    if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
+    const result = await verifyJwt<Claims>(classified, issuer, verifySettings, context)
+    verified.set({ ...result, issuer, token, cachedMs: now() }, epoch)
+    return confirmed(token, result.accessToken, issuer, context)
   }
 
   /** A verified token skips verification and nothing else: its time, its issuer and its key are checked again. */
-  function recall({ token }: Credential, context: CallContext): VerifiedToken<Claims> | undefined {
+  function recall(token: string, context: CallContext): AccessToken<Claims> | Promise<AccessToken<Claims>> | undefined {
     const entry = verified.get(token)
     if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) return undefined
     requireTimely(entry.accessToken, entry.notBeforeSeconds, now(), clockToleranceSeconds)
-    return entry
+    return confirmed(token, entry.accessToken, entry.issuer, context)
+  }
+
+  /** Where the issuer wants to be asked about every token, a valid signature is half of an answer. */
+  function confirmed(
+    token: string,
+    jwt: AccessToken<Claims>,
+    issuer: Issuer,
+    context: CallContext,
+  ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
+    return issuer.introspection?.use === 'always' ? introspection.confirm(token, jwt, issuer, context) : jwt
   }
 
   async function reported<T>(work: () => Promise<T>): Promise<T> {
@@ -124,10 +131,10 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     metadata: () => resourceMetadata.document,
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
     async ready(context = {}) {
-      const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.keys.current(context)))
+      const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.ready(context)))
       const faults = outcomes
         .filter((outcome) => outcome.status === 'rejected')
-        .map(({ reason }) => reason as BearwardError)
+        .map(({ reason }) => reason as Error & { retryAfterSeconds?: number })
       if (faults.length === 0) return
       throw new BearwardError('issuer_unavailable', faults.map(({ message }) => message).join('; '), {
         cause: faults[0],
@@ -136,15 +143,19 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     },
     async invalidate(token) {
       verified.forget(token)
+      introspection.forget(token)
     },
     async invalidateAll() {
       verified.forgetAll()
+      introspection.forgetAll()
       issuers.forgetAnswers()
     },
     snapshot: () => issuers.all().map((issuer) => issuer.state()),
     close() {
       closed = true
       verified.forgetAll()
+      introspection.forgetAll()
+      introspection.stop()
       issuers.stop()
     },
   }

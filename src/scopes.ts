@@ -1,7 +1,13 @@
-/** Returns a function that adds to granted scopes all that they bring along. @see option `scopes.implies` */
-export function createScopeExpansion(
-  implied: ReadonlyMap<string, ReadonlySet<string>>,
-): (granted: readonly string[]) => readonly string[] {
-  if (implied.size === 0) return (granted) => granted
-  return (granted) => [...new Set(granted.flatMap((scope) => [scope, ...(implied.get(scope) ?? [])]))]
+/** Adds to granted scopes all that they bring along. */
+export type ScopeExpansion = (granted: readonly string[]) => readonly string[]
+
+/** @see option `scopes.implies` */
+export function createScopeExpansion(implies: ReadonlyMap<string, Iterable<string>>): ScopeExpansion {
+  if (implies.size === 0) return (granted) => granted
+  return (granted) => {
+    const all = new Set(granted)
+    // A set is walked in order of arrival: what is added on the way is walked as well.
+    for (const scope of all) for (const implied of implies.get(scope) ?? []) all.add(implied)
+    return [...all]
+  }
 }

@@ -1,3 +1,4 @@
+import { type IntrospectionSettings, parseIntrospection } from './introspection.ts'
 import { ASYMMETRIC_ALGORITHMS } from '../algorithms.ts'
 import { isObject, type Json, type JsonObject } from '../parse/json.ts'
 import {
@@ -25,6 +26,9 @@ export interface IssuerSettings {
     | { readonly from: 'data'; readonly jwks: JsonObject }
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
+  /** JWTs are verified here. */
+  readonly verifiesJwts: boolean
+  readonly introspection: IntrospectionSettings | undefined
 }
 
 export type MetadataSource =
@@ -44,10 +48,21 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
     audience: (each, name) => (each === null ? null : optional(texts)(each, name)),
     clients: optional(arrayOf(text, 'an array of at least one client identifier')),
     metadata: (each, name) => parseMetadataSource(each, name, insecureHosts),
-    jwt: (each, name) => parseJwt(each ?? {}, name, insecureHosts),
+    jwt: (each, name) => ({
+      ...parseJwt(each === undefined || each === false ? {} : each, name, insecureHosts),
+      verifiesJwts: each !== false,
+    }),
+    introspection: optional((each, name) => parseIntrospection(each, name, insecureHosts)),
   })
   if (given.audience === null && !given.clients) {
     throw misconfigured(`${option}.clients`, 'nothing', 'the accepted clients, since "audience" is null')
+  }
+  if (!given.jwt.verifiesJwts && !given.introspection) {
+    throw misconfigured(
+      `${option}.jwt`,
+      'false',
+      '"introspection" beside it, or no token of this issuer could be checked',
+    )
   }
   requireIssuer(given, option, insecureHosts)
   return {
@@ -56,6 +71,7 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
     clients: given.clients && new Set(given.clients),
     metadata: given.metadata,
     ...given.jwt,
+    introspection: given.introspection,
   }
 }
 
@@ -64,24 +80,27 @@ interface ParsedIssuer {
   readonly audience: readonly string[] | null | undefined
   readonly clients: readonly string[] | undefined
   readonly metadata: MetadataSource
-  readonly jwt: Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile'>
+  readonly jwt: Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile' | 'verifiesJwts'>
+  readonly introspection: IntrospectionSettings | undefined
 }
 
 function requireIssuer(
-  { issuer, metadata, jwt }: ParsedIssuer,
+  { issuer, metadata, jwt, introspection }: ParsedIssuer,
   option: string,
   insecureHosts: readonly string[],
 ): void {
+  const needsKeys = jwt.verifiesJwts || introspection?.signedResponse === true
+  const keysFromMetadata = needsKeys && jwt.keys.from === 'metadata'
+  const endpointFromMetadata = introspection !== undefined && introspection.endpoint === undefined
   if (metadata.from === 'data') {
-    const { issuer: named, jwks_uri: jwksUri } = metadata.document
-    if (named !== issuer) {
-      throw misconfigured(`${option}.metadata.issuer`, shown(named), `exactly "${issuer}"`)
-    }
-    if (jwt.keys.from === 'metadata') endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
+    const { issuer: named, jwks_uri: jwksUri, introspection_endpoint: endpoint } = metadata.document
+    if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, shown(named), `exactly "${issuer}"`)
+    if (keysFromMetadata) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
+    if (endpointFromMetadata) endpointUrl(insecureHosts)(endpoint, `${option}.metadata.introspection_endpoint`)
   }
   // An identifier that is no URL can be compared, but nothing can be discovered from it.
-  const mustBeUrl = URL.canParse(issuer) || (jwt.keys.from === 'metadata' && metadata.from === 'discovery')
-  if (!mustBeUrl) return
+  const discovers = metadata.from === 'discovery' && (keysFromMetadata || endpointFromMetadata)
+  if (!URL.canParse(issuer) && !discovers) return
   endpointUrl(insecureHosts)(issuer, `${option}.issuer`)
   if (issuer.includes('?')) throw misconfigured(`${option}.issuer`, `"${issuer}"`, 'a URL without query')
 }
@@ -97,7 +116,11 @@ function parseMetadataSource(value: unknown, option: string, insecureHosts: read
   return { from: 'url', url: objectOf<{ url: string }>(value, option, { url: endpointUrl(insecureHosts) }).url }
 }
 
-function parseJwt(value: unknown, option: string, insecureHosts: readonly string[]): ParsedIssuer['jwt'] {
+function parseJwt(
+  value: unknown,
+  option: string,
+  insecureHosts: readonly string[],
+): Omit<ParsedIssuer['jwt'], 'verifiesJwts'> {
   const { jwks, jwksUri, algorithms, profile } = objectOf<{
     jwks: JsonObject | undefined
     jwksUri: string | undefined

@@ -1,3 +1,5 @@
+import type { ClientAuthentication } from '../introspect/authentication.ts'
+import type { IntrospectionDialect } from '../introspect/dialects.ts'
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
 import type { BearwardEvent, CallContext } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
@@ -69,10 +71,11 @@ export interface ScopeOptions {
 
 /**
  * Answers for an issuer that is not known yet, or with `undefined` for one that is not trusted. Asked once per `iss`:
- * answers are kept for ten minutes, refusals for ten seconds, both bounded. The answer's `issuer` must equal `iss`.
+ * answers are kept for ten minutes, refusals for ten seconds, both bounded. The answer's `issuer` must equal `iss`. For a
+ * token that names no issuer the hint is `{ opaque: true }`, and the answer needs `introspection`.
  */
 export type IssuerResolver = (
-  hint: { readonly iss: string },
+  hint: { readonly iss: string } | { readonly opaque: true },
   context: CallContext,
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 
@@ -85,7 +88,41 @@ export interface TrustedIssuer {
   readonly clients?: readonly string[] | undefined
   /** Where the issuer's metadata comes from. Default `'discover'`: RFC 8414, then OpenID Connect Discovery. */
   readonly metadata?: 'discover' | { readonly url: string } | AuthorizationServerMetadata | undefined
-  readonly jwt?: JwtOptions | undefined
+  /** How JWTs are verified here; `false` leaves them to `introspection`. */
+  readonly jwt?: JwtOptions | false | undefined
+  /** Asks the issuer about tokens. Without it opaque tokens are refused. @see RFC 7662 */
+  readonly introspection?: IntrospectionOptions | undefined
+}
+
+export interface IntrospectionOptions {
+  /** Where to ask. Default: the dialect's address, else `introspection_endpoint` of the issuer's metadata. */
+  readonly endpoint?: string | undefined
+  /** Who asks: `clientSecretBasic(…)` and its like, or `'none'`. */
+  readonly auth: ClientAuthentication | 'none'
+  /**
+   * Default `'opaque'`: only tokens that are not verified as JWTs. `'always'` also asks about JWTs that verified locally, so
+   * that their revocation counts.
+   */
+  readonly use?: 'opaque' | 'always' | undefined
+  /** Which opaque tokens are this issuer's. Required where several issuers introspect. */
+  readonly opaqueTokens?: { readonly prefixes: readonly string[] } | undefined
+  /** Seconds for which an answer counts, never beyond the token's `exp`. Default 30, 0 to 3600; 0 asks every time. */
+  readonly cacheSeconds?: number | undefined
+  /** `'assumed'` accepts answers without `aud`: on purpose, for endpoints that answer for this resource only. */
+  readonly audience?: 'assumed' | undefined
+  /** Ask for signed answers and accept no others. Default false. @see RFC 9701 */
+  readonly signedResponse?: boolean | undefined
+  /** For an endpoint that does not speak RFC 7662: `googleTokenInfo()`, `githubTokenCheck(…)` or one of your own. */
+  readonly dialect?: IntrospectionDialect | undefined
+  /** Milliseconds for one exchange. Default 3000, 100 to 30000. */
+  readonly timeoutMs?: number | undefined
+  /** Most exchanges at once; four times as many may wait. Default 50, 1 to 10000. */
+  readonly maxConcurrent?: number | undefined
+  /**
+   * Seconds by which an answer may outlive `cacheSeconds` while the endpoint is down, never beyond `exp`. A token that was
+   * revoked meanwhile is accepted that much longer. Default 0, 0 to 86400.
+   */
+  readonly staleOnOutageSeconds?: number | undefined
 }
 
 export interface JwtOptions {

@@ -16,6 +16,7 @@ import {
   texts,
   withDefault,
 } from './checks.ts'
+import { requireDistinctPrefixes } from './introspection.ts'
 import { type IssuerSettings, parseIssuer } from './issuer.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
 import type { FetchFunction, IssuerResolver, ResourceServerOptions } from './public.ts'
@@ -154,6 +155,7 @@ function parseIssuers(
     }
     seen.add(identifier)
   }
+  requireDistinctPrefixes(parsed)
   return parsed
 }
 

@@ -7,11 +7,19 @@ export interface BackOff {
   readonly succeed: () => void
 }
 
-const FIRST_MS = 1_000
-const LONGEST_MS = 30_000
+export interface BackOffSettings {
+  /** Longest first delay. Default 1 s. */
+  readonly firstMs?: number
+  /** Default 30 s. */
+  readonly longestMs?: number
+  readonly random?: () => number
+}
 
-/** From 1 s doubling to 30 s; a quarter of each delay is random, so that a fleet does not come back as one. */
-export function createBackOff(now: () => number, random: () => number = Math.random): BackOff {
+/** Doubles the delay from failure to failure; a quarter of each is random, so that a fleet does not come back as one. */
+export function createBackOff(
+  now: () => number,
+  { firstMs = 1_000, longestMs = 30_000, random = Math.random }: BackOffSettings = {},
+): BackOff {
   let failures = 0
   let failedMs = 0
   let delayMs = 0
@@ -25,7 +33,7 @@ export function createBackOff(now: () => number, random: () => number = Math.ran
     fail() {
       failures++
       failedMs = now()
-      delayMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1)) * (0.75 + 0.25 * random())
+      delayMs = Math.min(longestMs, firstMs * 2 ** (failures - 1)) * (0.75 + 0.25 * random())
     },
     succeed() {
       failures = 0

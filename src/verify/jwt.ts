@@ -1,9 +1,9 @@
 import { readAccessToken, requireTimely } from '../access-token.ts'
-import type { AccessToken, CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
+import type { CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
-import { applySchema, requireRecipient } from './claims.ts'
+import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireProfile, requireTokenType } from './profile.ts'
-import { requireAlgorithm, verifySignature } from './signature.ts'
+import { requireAlgorithm, verifySignature } from '../signature.ts'
 
 export interface VerifySettings {
   readonly clockToleranceSeconds: number
@@ -37,13 +37,4 @@ export async function verifyJwt<Claims>(
   requireTimely(accessToken, notBeforeSeconds, now, settings.clockToleranceSeconds)
   requireRecipient(accessToken, issuer)
   return { accessToken: await withSchema<Claims>(accessToken, settings.claims), notBeforeSeconds, key }
-}
-
-async function withSchema<Claims>(
-  token: AccessToken,
-  schema: StandardSchemaV1 | undefined,
-): Promise<AccessToken<Claims>> {
-  const claims = schema ? await applySchema(schema, token.claims) : token.claims
-  // Without a schema `Claims` is `JwtClaims`; with one it is the schema's output: see createResourceServer's signature.
-  return schema ? Object.freeze({ ...token, claims: claims as Claims }) : (token as AccessToken<Claims>)
 }

@@ -1,6 +1,6 @@
-import { BearwardError, quote } from '../errors.ts'
-import type { AccessToken, Issuer, JwtClaims } from '../pipeline.ts'
-import type { StandardSchemaV1 } from '../standard-schema.ts'
+import { BearwardError, quote } from './errors.ts'
+import type { AccessToken, Issuer, JwtClaims } from './pipeline.ts'
+import type { StandardSchemaV1 } from './standard-schema.ts'
 
 /**
  * Checks that the token is meant for this resource and was issued to an accepted client.
@@ -20,11 +20,19 @@ export function requireRecipient(token: AccessToken, { audience, clients }: Issu
 }
 
 /**
- * Passes the claims through the configured schema.
+ * Passes the claims through the configured schema; without one `Claims` is `JwtClaims`, see createResourceServer's signature.
  *
  * @throws {BearwardError} claim_invalid, naming the members that failed
  */
-export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
+export async function withSchema<Claims>(
+  token: AccessToken,
+  schema: StandardSchemaV1 | undefined,
+): Promise<AccessToken<Claims>> {
+  if (!schema) return token as AccessToken<Claims>
+  return Object.freeze({ ...token, claims: (await applySchema(schema, token.claims)) as Claims })
+}
+
+async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
   let result
   try {
     result = await schema['~standard'].validate(claims)

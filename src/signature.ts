@@ -1,6 +1,6 @@
-import { signatureAlgorithm } from '../algorithms.ts'
-import { BearwardError, quote } from '../errors.ts'
-import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from '../pipeline.ts'
+import { signatureAlgorithm } from './algorithms.ts'
+import { BearwardError, quote } from './errors.ts'
+import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from './pipeline.ts'
 
 const encoder = new TextEncoder()
 

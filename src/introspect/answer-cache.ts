@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache'
+import type { BearwardError } from '../errors.ts'
+import type { ReadToken } from '../access-token.ts'
+import type { Issuer } from '../pipeline.ts'
+
+/** What an issuer's answer came to: a token, or why it was refused. */
+export interface Verdict {
+  readonly issuer: Issuer
+  readonly answeredMs: number
+  readonly accepted?: ReadToken | undefined
+  readonly refused?: BearwardError | undefined
+}
+
+/** Keeps verdicts by the whole token. Refusals live in a part of their own, so that junk cannot push out good tokens. */
+export interface AnswerCache {
+  /** A verdict that is no older than its kind may be; accepted ones by `lifeMs`. */
+  readonly get: (token: string, issuer: Issuer, lifeMs: number) => Verdict | undefined
+  /** Keeps a verdict unless something was forgotten since `epoch`. */
+  readonly set: (token: string, verdict: Verdict, epoch?: number) => void
+  /** To be read before an issuer is asked whose answer is to be kept. */
+  readonly epoch: () => number
+  readonly forget: (token: string) => void
+  readonly forgetAll: () => void
+}
+
+const MAX_ACCEPTED = 10_000
+const MAX_ACCEPTED_BYTES = 32 * 1024 * 1024
+const MAX_REFUSED = 5_000
+const MAX_REFUSED_BYTES = 8 * 1024 * 1024
+const REFUSAL_MS = 10_000
+const OVERHEAD_BYTES = 2_048
+
+export function createAnswerCache(now: () => number): AnswerCache {
+  const accepted = new LRUCache<string, Verdict>({
+    max: MAX_ACCEPTED,
+    maxSize: MAX_ACCEPTED_BYTES,
+    sizeCalculation: (_, token) => token.length + OVERHEAD_BYTES,
+  })
+  const refused = new LRUCache<string, Verdict>({
+    max: MAX_REFUSED,
+    maxSize: MAX_REFUSED_BYTES,
+    sizeCalculation: (_, token) => token.length + OVERHEAD_BYTES,
+  })
+  let epoch = 0
+
+  function isYoung({ answeredMs }: Verdict, lifeMs: number): boolean {
+    const age = now() - answeredMs
+    return age >= 0 && age < lifeMs
+  }
+
+  return {
+    get(token, issuer, lifeMs) {
+      const good = accepted.get(token)
+      if (good?.issuer === issuer && isYoung(good, lifeMs)) return good
+      const bad = refused.get(token)
+      return bad?.issuer === issuer && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
+    },
+    set(token, verdict, since = epoch) {
+      if (since !== epoch) return
+      const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
+      into.set(token, verdict)
+      outOf.delete(token)
+    },
+    epoch: () => epoch,
+    forget(token) {
+      epoch++
+      accepted.delete(token)
+      refused.delete(token)
+    },
+    forgetAll() {
+      epoch++
+      accepted.clear()
+      refused.clear()
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import { readAccessToken, type ReadToken } from '../access-token.ts'
+import { BearwardError, quote } from '../errors.ts'
+import type { JsonObject } from '../parse/json.ts'
+import type { AccessToken, Issuer } from '../pipeline.ts'
+
+/** An answer that is of no use: the issuer's fault, never the caller's. */
+export class UselessAnswer extends Error {}
+
+const FOREIGN_MEMBERS = ['at_hash', 'c_hash', 's_hash', 'events']
+const FOREIGN_TYPES = ['id', 'refresh', 'offline', 'logout']
+const ACCESS_USES = ['access', 'access_token']
+
+/**
+ * Reads an introspection answer as an access token. Only the boolean `true` is active: refresh and ID tokens are active too,
+ * and refused wherever the answer lets one tell.
+ *
+ * @throws {UselessAnswer} for an answer that breaks the rules
+ * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, binding_mismatch
+ * @see RFC 7662 §2.2 and §4
+ */
+export function readAnswer(
+  answer: JsonObject,
+  issuer: Issuer,
+  expandScopes: (granted: readonly string[]) => readonly string[],
+  nowMs: number,
+): ReadToken {
+  const { active } = answer
+  if (typeof active !== 'boolean') throw new UselessAnswer(`its member \`active\` is ${quote(active)}, not a boolean`)
+  if (!active)
+    throw new BearwardError('token_inactive', `issuer "${issuer.identifier}" says that the token is not active`)
+  requireAccessToken(answer)
+  const { iss, username } = answer
+  if (iss !== undefined && iss !== null && iss !== issuer.identifier) {
+    throw new BearwardError('issuer_untrusted', `member \`iss\`: expected "${issuer.identifier}", got ${quote(iss)}`)
+  }
+  if (username !== undefined && username !== null && typeof username !== 'string') {
+    throw new UselessAnswer(`its member \`username\` is ${quote(username)}, not a string`)
+  }
+  const read = readClaims(answer, issuer, expandScopes, nowMs)
+  if (isDpop(answer) && !read.accessToken.confirmation) {
+    throw new BearwardError(
+      'binding_mismatch',
+      'the token is of type DPoP, and the issuer does not say to which key it is bound',
+    )
+  }
+  return read
+}
+
+function readClaims(
+  answer: JsonObject,
+  { identifier }: Issuer,
+  expandScopes: (granted: readonly string[]) => readonly string[],
+  nowMs: number,
+): ReadToken {
+  try {
+    return readAccessToken(answer, { format: 'opaque', issuer: identifier }, expandScopes, nowMs)
+  } catch (cause) {
+    throw new UselessAnswer(cause instanceof Error ? cause.message : 'its members are invalid', { cause })
+  }
+}
+
+function requireAccessToken(answer: JsonObject): void {
+  const { token_type: type, token_use: use, typ } = answer
+  if (type !== undefined && type !== null && !isOneOf(type, ['bearer', 'dpop'])) {
+    throw wrongType(`member \`token_type\`: expected Bearer or DPoP, got ${quote(type)}`)
+  }
+  if (use !== undefined && use !== null && !isOneOf(use, ACCESS_USES)) {
+    throw wrongType(`member \`token_use\`: expected "access", got ${quote(use)}`)
+  }
+  if (isOneOf(typ, FOREIGN_TYPES)) throw wrongType(`member \`typ\`: expected "Bearer", got ${quote(typ)}`)
+  const foreign = FOREIGN_MEMBERS.find((name) => answer[name] !== undefined && answer[name] !== null)
+  if (foreign !== undefined) throw wrongType(`the token has a member \`${foreign}\`, as ID and logout tokens do`)
+}
+
+function isDpop({ token_type: type }: JsonObject): boolean {
+  return isOneOf(type, ['dpop'])
+}
+
+function isOneOf(value: unknown, words: readonly string[]): boolean {
+  return typeof value === 'string' && words.includes(value.toLowerCase())
+}
+
+function wrongType(message: string): BearwardError {
+  return new BearwardError('token_type_wrong', message)
+}
+
+/**
+ * Checks that the answer about a JWT speaks of the same token as the JWT itself.
+ *
+ * @throws {BearwardError} issuer_unavailable: an issuer that contradicts itself is not to be relied on
+ */
+export function requireAgreement(
+  jwt: AccessToken<unknown>,
+  answer: AccessToken<unknown>,
+  { identifier }: Issuer,
+): void {
+  for (const name of ['subject', 'clientId', 'expiresAtSeconds'] as const) {
+    const [said, answered] = [jwt[name], answer[name]]
+    if (said !== undefined && answered !== undefined && said !== answered) {
+      const message = `issuer "${identifier}" answers with a ${name} that contradicts the token's own`
+      throw new BearwardError('issuer_unavailable', `${message}: ${quote(answered)}, not ${quote(said)}`)
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { quote } from '../errors.ts'
+import { misconfigured } from '../options/checks.ts'
+import type { IssuerSettings } from '../options/issuer.ts'
+import type { Settings } from '../options/settings.ts'
+import type { CallContext, Issuer, IssuerState } from '../pipeline.ts'
+import { fetchDocument, UpstreamFault } from '../upstream/fetch-document.ts'
+import { createKeySet, type KeySet, type LoadKeys } from './key-set.ts'
+import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
+import { hasCandidate, usableKeys } from './usable-keys.ts'
+
+/** An issuer that can also be watched and stopped. */
+export interface TrackedIssuer extends Issuer {
+  /** Has what it takes to check tokens. @throws where that cannot be had */
+  readonly ready: (context: CallContext) => Promise<void>
+  readonly state: () => IssuerState
+  readonly stop: () => void
+}
+
+/** What is kept of an issuer while its other settings change. */
+export interface IssuerSources {
+  /** The settings that decide over the sources: equal settings make equal strings. */
+  readonly said: string
+  readonly metadata: MetadataSource
+  readonly keys: KeySet
+}
+
+/** Equal for settings that lead to the same metadata and keys. */
+export function describeSources({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
+  return JSON.stringify([identifier, metadata, keys, [...algorithms]])
+}
+
+export function createSources(issuer: IssuerSettings, settings: Settings): IssuerSources {
+  const metadata = createMetadataSource(issuer, {
+    ...settings,
+    timeoutMs: settings.keys.timeoutMs,
+    maxStaleMs: settings.keys.maxStaleMs,
+    onStale(fault) {
+      const message = fault instanceof Error ? fault.message : 'unknown reason'
+      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, message })
+    },
+  })
+  // Keys given as data are neither fresh nor stale.
+  const timing = issuer.keys.from === 'data' ? { refreshMs: Infinity, maxStaleMs: Infinity } : {}
+  const keys = createKeySet(keyLoader(issuer, metadata, settings), {
+    ...settings.keys,
+    ...timing,
+    issuer: issuer.identifier,
+    now: settings.now,
+    emit: settings.emit,
+  })
+  return { said: describeSources(issuer), metadata, keys }
+}
+
+export function createIssuer(settings: IssuerSettings, { metadata, keys }: IssuerSources): TrackedIssuer {
+  const { identifier, audience, clients, algorithms, profile, verifiesJwts, introspection } = settings
+  return {
+    identifier,
+    audience,
+    clients,
+    algorithms,
+    profile,
+    verifiesJwts,
+    introspection,
+    keys,
+    metadata: metadata.get,
+    async ready(context) {
+      if (verifiesJwts || introspection?.signedResponse) await keys.current(context)
+      else if (introspection?.endpoint === undefined) await metadata.get(context)
+    },
+    state: () => ({ issuer: identifier, ...keys.state() }),
+    stop() {
+      keys.stop()
+      metadata.stop()
+    },
+  }
+}
+
+function keyLoader(
+  { identifier, keys, algorithms }: IssuerSettings,
+  metadata: MetadataSource,
+  settings: Settings,
+): LoadKeys {
+  if (keys.from === 'data') {
+    if (!hasCandidate(keys.jwks, algorithms)) {
+      throw misconfigured(`issuers["${identifier}"].jwt.jwks`, 'none', 'at least one public key that can verify')
+    }
+    return async (previous) => ({ ...(await usableKeys(keys.jwks, algorithms, previous)), maxAgeSeconds: undefined })
+  }
+  return async (previous, signal) => {
+    try {
+      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.get({ signal }))
+      const { document, maxAgeSeconds } = await fetchDocument(url, {
+        ...settings,
+        signal,
+        maxBytes: MAX_DOCUMENT_BYTES,
+        // Key sets are served under many media types, and what is not a key set does not parse as one.
+        mediaTypes: [],
+      })
+      return { ...(await usableKeys(document, algorithms, previous)), maxAgeSeconds }
+    } catch (cause) {
+      // The keys may have moved: look up their address again next time.
+      metadata.doubt()
+      throw cause
+    }
+  }
+}
+
+function jwksUriOf(metadata: Record<string, unknown>): string {
+  const uri = metadata['jwks_uri']
+  if (typeof uri !== 'string') throw new UpstreamFault(`its metadata holds no \`jwks_uri\` (it is ${quote(uri)})`)
+  return uri
+}

@@ -1,0 +1,54 @@
+import { BearwardError, quote } from './errors.ts'
+import { parseCompact } from './parse/compact.ts'
+import type { JsonObject } from './parse/json.ts'
+import type { JwtClaims, Unverified, UnverifiedJwt } from './pipeline.ts'
+
+/**
+ * Takes a JWT apart. What can be refused without a key is refused here: critical extensions, a header without an algorithm,
+ * claims without an issuer.
+ *
+ * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
+ * @see RFC 7515 §5.2, RFC 7519 §7.2
+ */
+export function readUnverifiedJwt(token: string): UnverifiedJwt {
+  const jws = parseCompact(token)
+  if ('fault' in jws) throw malformed(jws.fault)
+  const { header, payload } = jws
+  if (member(header, 'crit') !== undefined)
+    throw malformed('its header demands extensions (`crit`), and none is understood')
+  if (member(header, 'b64') !== undefined) throw malformed('its payload encoding (`b64`) is not understood')
+  const algorithm = optionalText(header, 'alg')
+  if (algorithm === undefined) throw malformed('its header has no `alg`')
+  const type = optionalText(header, 'typ')
+  const issuer = member(payload, 'iss')
+  if (issuer === undefined) throw new BearwardError('claim_missing', 'the token has no claim `iss`')
+  if (typeof issuer !== 'string') {
+    throw new BearwardError('issuer_untrusted', `claim \`iss\`: expected a configured issuer, got ${quote(issuer)}`)
+  }
+  return {
+    kind: 'jwt',
+    token,
+    algorithm,
+    keyId: optionalText(header, 'kid'),
+    type: type && (type.toLowerCase().replace(/^application\//, '') as Unverified<string>),
+    issuer: issuer as Unverified<string>,
+    claims: payload as Unverified<JwtClaims>,
+    signedLength: jws.signedLength,
+    signature: jws.signature,
+  }
+}
+
+function malformed(reason: string): BearwardError {
+  return new BearwardError('token_malformed', `the token is not an acceptable JWT: ${reason}`)
+}
+
+function member(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+function optionalText(header: JsonObject, name: string): Unverified<string> | undefined {
+  const value = member(header, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw malformed(`its header's \`${name}\` is ${quote(value)}, not a string`)
+  return value as Unverified<string>
+}

@@ -1,0 +1,59 @@
+import type { CallContext } from '../pipeline.ts'
+import { createSharedLoader, type SharedLoad, type SharedLoader } from './shared-loader.ts'
+
+/** One load at a time for each key, shared by all who ask for that key while it runs. */
+export interface SharedLoaders<T> {
+  /** @throws as `SharedLoader.join`; `TooManyLoads` */
+  readonly join: (key: string, context: CallContext) => Promise<T>
+  readonly stop: () => void
+}
+
+/** More keys are being loaded than may be. */
+export class TooManyLoads extends Error {}
+
+export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>, 'timeoutMs' | 'now'> {
+  readonly load: (key: string, signal: AbortSignal) => Promise<Loaded>
+  readonly loaded: (key: string, loaded: Loaded) => T
+  readonly failed: (key: string, cause: unknown) => unknown
+  /** Most keys that may be loaded at once. */
+  readonly max: number
+}
+
+export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByKey<Loaded, T>): SharedLoaders<T> {
+  const { load, loaded, failed, max } = settings
+  const running = new Map<string, SharedLoader<T>>()
+
+  /** In Workers a load ends without an answer when its request does; lost ones must not use up the bound. */
+  function dropLost(): void {
+    for (const [key, loader] of running) if (!loader.busy()) running.delete(key)
+  }
+
+  function loaderFor(key: string): SharedLoader<T> {
+    const found = running.get(key)
+    if (found) return found
+    if (running.size >= max) dropLost()
+    if (running.size >= max) throw new TooManyLoads(`${max} loads run already`)
+    const loader = createSharedLoader<Loaded, T>({
+      ...settings,
+      load: (signal) => load(key, signal),
+      loaded(result) {
+        running.delete(key)
+        return loaded(key, result)
+      },
+      failed(cause) {
+        running.delete(key)
+        return failed(key, cause)
+      },
+    })
+    running.set(key, loader)
+    return loader
+  }
+
+  return {
+    join: async (key, context) => loaderFor(key).join(context),
+    stop() {
+      for (const loader of running.values()) loader.stop()
+      running.clear()
+    },
+  }
+}
