@@ -1,0 +1,65 @@
+// What the demo presents to the APIs: a token of each flow, and those that must be turned away.
+
+import { billingResource, clients, ordersResource } from './authorization-server.ts'
+import { authorizationCode, clientCredentials, deviceCode, refresh, type Endpoints } from './flows.ts'
+
+/** Tokens by the name under which the table shows them; `undefined` presents none. */
+export type Credentials = Readonly<Record<CredentialName, string | undefined>>
+
+export type CredentialName =
+  | 'client credentials'
+  | 'back office'
+  | 'code + PKCE'
+  | 'refresh token'
+  | 'device code'
+  | 'expired'
+  | 'other audience'
+  | 'ID token'
+  | 'tampered'
+  | 'no token'
+
+/** Obtains them all. Everything is issued by the authorization server; only the tampered one is altered afterwards. */
+export async function obtainCredentials(endpoints: Endpoints): Promise<Credentials> {
+  const resource = ordersResource
+  // First, so that its second has passed by the time it is presented.
+  const expired = await clientCredentials(endpoints, clients.hasty, { resource, scope: 'orders:read' })
+  const [job, backOffice, shop, kiosk, billing] = await Promise.all([
+    clientCredentials(endpoints, clients.job, { resource, scope: 'orders:read orders:write' }),
+    clientCredentials(endpoints, clients.backOffice, { resource, scope: 'orders:admin' }),
+    authorizationCode(endpoints, clients.shop, { resource, scope: 'orders:read orders:write' }, 'alice'),
+    deviceCode(endpoints, clients.kiosk, { resource, scope: 'orders:read' }, 'bob'),
+    clientCredentials(endpoints, clients.job, { resource: billingResource, scope: 'billing:read' }),
+  ])
+  const refreshed = await refresh(endpoints, clients.shop, shop, resource)
+  await untilExpired(expired.accessToken)
+  return {
+    'client credentials': job.accessToken,
+    'back office': backOffice.accessToken,
+    'code + PKCE': shop.accessToken,
+    'refresh token': refreshed.accessToken,
+    'device code': kiosk.accessToken,
+    expired: expired.accessToken,
+    'other audience': billing.accessToken,
+    'ID token': shop.idToken,
+    tampered: tamper(kiosk.accessToken),
+    'no token': undefined,
+  }
+}
+
+/** Gives the token a scope that was never granted, and leaves the signature as it is. */
+function tamper(token: string): string {
+  const [header, , signature] = token.split('.')
+  const claims = { ...readClaims(token), scope: 'orders:read orders:write orders:admin' }
+  return [header, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.')
+}
+
+/** Returns the claims without any check, which is all that someone who holds the token may do. */
+export function readClaims(token: string): Record<string, unknown> {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+}
+
+async function untilExpired(token: string): Promise<void> {
+  const remaining = Number(readClaims(token)['exp']) * 1000 - Date.now()
+  // Timers may end a moment early.
+  if (remaining > 0) await new Promise((resolve) => setTimeout(resolve, remaining + 10))
+}

@@ -1,0 +1,73 @@
+// Plays the rows against one API and compares what came with what was expected.
+
+import { isDeepStrictEqual } from 'node:util'
+import { parseChallenge } from './challenge.ts'
+import type { CredentialName, Credentials } from './credentials.ts'
+import { metadataUrl, type Expectation, type Row } from './expectations.ts'
+
+export interface Outcome {
+  readonly row: Row
+  readonly status: number
+  /** The WWW-Authenticate field as it came. */
+  readonly challenge: string | undefined
+  /** What differs from the expectation; empty when nothing does. */
+  readonly differences: readonly string[]
+}
+
+/** Plays the rows in order, since some delete what others placed. */
+export async function runRows(url: string, rows: readonly Row[], credentials: Credentials): Promise<Outcome[]> {
+  const lastOrder = new Map<CredentialName, string>()
+  const outcomes: Outcome[] = []
+  for (const row of rows) {
+    const path = row.path.replace(':id', (row.of && lastOrder.get(row.of)) ?? 'none')
+    const token = credentials[row.as]
+    const response = await fetch(`${url}${path}`, {
+      method: row.method,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(row.body && { 'content-type': 'application/json' }),
+      },
+      ...(row.body && { body: JSON.stringify(row.body) }),
+    })
+    const answer = parseAnswer(await response.text())
+    if (response.status === 201 && typeof answer['id'] === 'string') lastOrder.set(row.as, answer['id'])
+    const challenge = response.headers.get('www-authenticate') ?? undefined
+    const differences = compare(row.expect, response.status, challenge, answer)
+    outcomes.push({ row, status: response.status, challenge, differences })
+  }
+  return outcomes
+}
+
+function parseAnswer(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+function compare(
+  expected: Expectation,
+  status: number,
+  challenge: string | undefined,
+  answer: Record<string, unknown>,
+): string[] {
+  const differences: string[] = []
+  const differ = (what: string, wanted: unknown, got: unknown): void => {
+    if (!isDeepStrictEqual(wanted, got)) differences.push(`${what}: expected ${show(wanted)}, got ${show(got)}`)
+  }
+  differ('status', expected.status, status)
+  if (expected.subject !== undefined) differ('subject', expected.subject, answer['subject'])
+  if (expected.code !== undefined) differ('code', expected.code, answer['code'])
+  const got = challenge === undefined ? undefined : parseChallenge(challenge)
+  if (challenge !== undefined && !got) differences.push(`challenge: not one by the grammar: ${challenge}`)
+  differ('scheme', expected.challenge && 'Bearer', got?.scheme)
+  differ('error', expected.challenge?.error, got?.params['error'])
+  differ('resource_metadata', expected.challenge && metadataUrl, got?.params['resource_metadata'])
+  differ('scope', expected.challenge?.scope, got?.params['scope'])
+  return differences
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'none' : JSON.stringify(value)
+}

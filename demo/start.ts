@@ -1,0 +1,171 @@
+// `npm start`: OAuth 2.0 end to end on this machine. Starts everything, shows what both APIs answer, stops everything.
+
+import { ordersResource, startAuthorizationServer } from './authorization-server.ts'
+import { obtainCredentials, type Credentials } from './credentials.ts'
+import { rows } from './expectations.ts'
+import { discoverEndpoints } from './flows.ts'
+import { startNodeApi } from './node-api.ts'
+import { parseOptions, portFlags, usage, UsageError, type DemoOptions, type Ports } from './options.ts'
+import { PortTaken, requireFreePort } from './ports.ts'
+import { runRows } from './run.ts'
+import { layOut } from './table.ts'
+import { bundleWorker, startWorker, type RunningApi } from './worker.ts'
+
+/** How to stop what is running, in the order in which it was started. */
+const running: (() => Promise<unknown>)[] = []
+const interrupted = new AbortController()
+let finishing = false
+let shown = false
+
+/** Stops what is running, newest first, and ends the process. */
+async function finish(code: number): Promise<void> {
+  if (finishing) return
+  finishing = true
+  interrupted.abort()
+  // What does not stop by itself ends with this process.
+  setTimeout(() => process.exit(code), 5000).unref()
+  await Promise.allSettled(running.toReversed().map((stop) => stop()))
+  process.exit(code)
+}
+
+function fail(message: string): Promise<void> {
+  if (!finishing) console.error(`\n${message}`)
+  return finish(1)
+}
+
+function say(line: string): void {
+  if (!finishing) console.log(line)
+}
+
+async function demonstrate({ once, ports }: DemoOptions): Promise<void> {
+  await requireFreePorts(ports)
+
+  say('Starting the authorization server (oidc-provider) …')
+  const authorizationServer = await startAuthorizationServer({
+    port: ports.issuer,
+    onError: (error) => void fail(`The authorization server failed: ${error.message}`),
+  })
+  running.push(() => authorizationServer.stop())
+  const { issuer } = authorizationServer
+  say(`  ${issuer}`)
+
+  say('Bundling the Worker (wrangler) and starting both APIs (workerd, Node) …')
+  // No tolerance, so that an expired token is refused at once and not ten seconds later.
+  const settings = { ISSUER: issuer, RESOURCE: ordersResource, CLOCK_TOLERANCE_SECONDS: '0' }
+  const [worker, node] = await Promise.all([
+    startTheWorker(ports.worker, settings),
+    startTheNodeApi(ports.node, settings),
+  ])
+  say(`  Worker ${worker.url}\n  Node   ${node.url}`)
+
+  say('Obtaining tokens by client credentials, authorization code with PKCE, device code and refresh …')
+  const credentials = await obtainCredentials(await discoverEndpoints(issuer))
+
+  say('Calling both APIs …\n')
+  const table = layOut(rows, [
+    { name: 'Worker', outcomes: await runRows(worker.url, rows, credentials) },
+    { name: 'Node', outcomes: await runRows(node.url, rows, credentials) },
+  ])
+  say(table.text)
+  if (table.unexpected === 0) {
+    say(`\nAll ${rows.length * 2} answers are as expected.`)
+  } else {
+    say(`\n${table.unexpected} UNEXPECTED, see above.`)
+    say(`\nThe Worker wrote:\n${worker.lastOutput()}\n\nThe Node API wrote:\n${node.lastOutput()}`)
+  }
+
+  if (once) return finish(table.unexpected === 0 ? 0 : 1)
+  say(
+    `\nTry it yourself, within the hour that the tokens live:\n\n${curlLines(worker.url, node.url, credentials).join('\n')}`,
+  )
+  say('\nRunning until you press Ctrl+C.')
+  shown = true
+}
+
+async function startTheWorker(port: number, vars: Record<string, string>): Promise<RunningApi> {
+  const bundling = bundleWorker(interrupted.signal)
+  running.push(() => bundling)
+  const worker = await startWorker(await bundling, {
+    port,
+    vars,
+    onCrash: (output) => void fail(`workerd crashed. Its last output:\n${output}`),
+  })
+  running.push(() => worker.stop())
+  return worker
+}
+
+async function startTheNodeApi(port: number, environment: Record<string, string>): Promise<RunningApi> {
+  const api = await startNodeApi({
+    port,
+    environment,
+    signal: interrupted.signal,
+    onCrash: (output) => void fail(`The Node API crashed: ${output}`),
+  })
+  running.push(() => api.stop())
+  return api
+}
+
+/** Says which port is taken before anything is started. */
+async function requireFreePorts(ports: Ports): Promise<void> {
+  for (const [name, { flag, what }] of Object.entries(portFlags)) {
+    try {
+      await requireFreePort(ports[name as keyof Ports])
+    } catch (error) {
+      if (!(error instanceof PortTaken)) throw error
+      throw new UsageError(`Port ${error.port} for ${what} is taken. Choose another: npm start -- ${flag} PORT`)
+    }
+  }
+}
+
+function curlLines(worker: string, node: string, credentials: Credentials): string[] {
+  const [alice, bob] = [credentials['code + PKCE'], credentials['device code']].map(
+    (token) => `-H 'Authorization: Bearer ${token}'`,
+  )
+  const order = `-H 'Content-Type: application/json' -d '{"item":"A honey pot","quantity":2}'`
+  return [
+    '# alice, on the Worker and on Node',
+    `curl -i ${worker}/me ${alice}`,
+    `curl -i ${node}/me ${alice}`,
+    `curl -i ${worker}/orders ${alice} ${order}`,
+    `curl -i ${worker}/orders ${alice}`,
+    '# bob may read and not write',
+    `curl -i ${node}/orders ${bob}`,
+    `curl -i ${node}/orders ${bob} ${order}`,
+    '# nobody',
+    `curl -i ${worker}/orders`,
+  ]
+}
+
+/** Whatever ends the demo from outside ends it in order. */
+function watchForTheEnd(): void {
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait.
+      if (finishing) process.exit(128 + number)
+      console.log('\nStopping …')
+      // Once everything was shown, an interrupt is how the demo is meant to end.
+      void finish(shown ? 0 : 128 + number)
+    })
+  }
+  // The reader of a pipe went away, as in `npm start | head`.
+  process.stdout.on('error', () => void finish(1))
+  process.on('uncaughtException', (error) => void fail(error.stack ?? String(error)))
+  // A signal to npm alone ends npm and its shell, and neither passes it on.
+  const { ppid } = process
+  if (process.env['npm_lifecycle_event'] !== undefined) {
+    setInterval(() => process.ppid !== ppid && void finish(1), 500).unref()
+  }
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2))
+  if (options === 'help') {
+    console.log(usage)
+  } else {
+    watchForTheEnd()
+    await demonstrate(options)
+  }
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error)
+  await fail(error instanceof UsageError ? message : `The demo could not go on: ${message}`)
+}

@@ -1,0 +1,14 @@
+// The form of this API's own answers. Those about tokens come from bearward.
+
+// What a token let someone see is nobody else's to keep.
+const headers = { 'cache-control': 'private, no-store' }
+
+/** Returns a JSON answer that no cache keeps. */
+export function answer(status: number, body: object): Response {
+  return Response.json(body, { status, headers })
+}
+
+/** Returns a refusal in the form that OAuth errors have too. */
+export function refuse(status: number, error: string, description: string, extra?: Record<string, string>): Response {
+  return Response.json({ error, error_description: description }, { status, headers: { ...headers, ...extra } })
+}
