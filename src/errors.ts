@@ -132,3 +132,14 @@ export function quote(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
+
+/** Returns an error's message, or what stands in for one. */
+export function messageOf(fault: unknown): string {
+  return fault instanceof Error ? fault.message : 'unknown reason'
+}
+
+/** Returns why a request failed, with the reason that `fetch` hides behind its own. */
+export function fetchFault(fault: unknown): string {
+  const hidden = fault instanceof Error && fault.cause instanceof Error ? ` (${fault.cause.message})` : ''
+  return messageOf(fault) + hidden
+}

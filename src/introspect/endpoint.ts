@@ -1,3 +1,4 @@
+import { fetchFault, messageOf } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
@@ -111,7 +112,7 @@ async function send(
   try {
     return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
-    throw new ConnectionFailed(`it cannot be reached: ${messageOf(cause)}`, { cause })
+    throw new ConnectionFailed(`it cannot be reached: ${fetchFault(cause)}`, { cause })
   }
 }
 
@@ -121,7 +122,7 @@ async function read(response: Response, signal: AbortSignal): Promise<Introspect
   try {
     body = await readBytes(response.body, MAX_ANSWER_BYTES)
   } catch (cause) {
-    throw new Outage(signal.aborted ? 'it did not answer in time' : `it broke off its answer: ${messageOf(cause)}`, {
+    throw new Outage(signal.aborted ? 'it did not answer in time' : `it broke off its answer: ${fetchFault(cause)}`, {
       cause,
     })
   }
@@ -137,8 +138,4 @@ async function read(response: Response, signal: AbortSignal): Promise<Introspect
 function retryAfter(headers: Headers): number {
   const value = headers.get('retry-after') ?? ''
   return /^\d{1,5}$/.test(value) ? Math.min(3_600, Math.max(1, Number(value))) : 1
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : 'unknown reason'
 }

@@ -1,4 +1,4 @@
-import { BearwardError } from '../errors.ts'
+import { BearwardError, messageOf } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { BearwardEvent, Issuer } from '../pipeline.ts'
@@ -56,7 +56,7 @@ export function createLine(issuer: Issuer, options: IntrospectionSettings, setti
         return dialect.read(response)
       } catch (cause) {
         // A dialect may throw what it likes; it is the answer that is at fault.
-        throw new UselessAnswer(cause instanceof Error ? cause.message : 'its answer cannot be read', { cause })
+        throw new UselessAnswer(messageOf(cause), { cause })
       }
     },
 
@@ -90,11 +90,8 @@ export function createLine(issuer: Issuer, options: IntrospectionSettings, setti
 
 /** The refusal of a token about which nothing could be learnt. */
 export function unavailable({ identifier }: Issuer, cause: unknown, retryAfterSeconds = 1): BearwardError {
-  const reason = cause instanceof Error ? cause.message : 'unknown reason'
-  return new BearwardError('issuer_unavailable', `issuer "${identifier}" cannot be asked about the token: ${reason}`, {
-    cause,
-    retryAfterSeconds,
-  })
+  const message = `issuer "${identifier}" cannot be asked about the token: ${messageOf(cause)}`
+  return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
 }
 
 function retryAfter(cause: unknown, circuitMs: number): number {

@@ -1,4 +1,4 @@
-import { quote } from '../errors.ts'
+import { messageOf, quote } from '../errors.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { Settings } from '../options/settings.ts'
@@ -35,8 +35,7 @@ export function createSources(issuer: IssuerSettings, settings: Settings): Issue
     timeoutMs: settings.keys.timeoutMs,
     maxStaleMs: settings.keys.maxStaleMs,
     onStale(fault) {
-      const message = fault instanceof Error ? fault.message : 'unknown reason'
-      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, message })
+      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, message: messageOf(fault) })
     },
   })
   // Keys given as data are neither fresh nor stale.

@@ -1,4 +1,4 @@
-import { BearwardError } from '../errors.ts'
+import { BearwardError, messageOf } from '../errors.ts'
 import type { KeySettings } from '../options/settings.ts'
 import type { BearwardEvent, CallContext, IssuerState, KeySnapshot, KeySource, VerificationKey } from '../pipeline.ts'
 import { createBackOff } from '../upstream/back-off.ts'
@@ -152,10 +152,6 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       loader.stop()
     },
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : 'unknown reason'
 }
 
 function hold(

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { BearwardError, quote } from '../errors.ts'
+import { BearwardError, messageOf, quote } from '../errors.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { IssuerResolver } from '../options/public.ts'
@@ -118,7 +118,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
       issuer = await asked.join(hint, context)
     } catch (cause) {
       if (cause instanceof BearwardError && cause.code === 'issuer_unavailable') throw cause
-      throw undecided(hint, cause instanceof Error ? cause.message : 'unknown reason', cause)
+      throw undecided(hint, messageOf(cause), cause)
     }
     if (issuer) return issuer
     throw refused(hint)

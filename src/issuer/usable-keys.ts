@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { importJWK } from 'jose/key/import'
 import { algorithmsForKey } from '../algorithms.ts'
-import { quote } from '../errors.ts'
+import { messageOf, quote } from '../errors.ts'
 import { decodeBase64url } from '../parse/base64url.ts'
 import { isObject } from '../parse/json.ts'
 import type { KeySnapshot, VerificationKey } from '../pipeline.ts'
@@ -144,6 +144,6 @@ async function importFault(key: VerificationKey): Promise<string | undefined> {
     await key.cryptoKey(key.algorithms[0] as string)
     return undefined
   } catch (cause) {
-    return `this runtime cannot use it: ${cause instanceof Error ? cause.message : 'unknown reason'}`
+    return `this runtime cannot use it: ${messageOf(cause)}`
   }
 }

@@ -1,4 +1,4 @@
-import { quote } from '../errors.ts'
+import { fetchFault, quote } from '../errors.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { isObject } from '../parse/json.ts'
@@ -67,7 +67,7 @@ async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings
       signal,
     })
   } catch (cause) {
-    throw new UpstreamFault(`${url} cannot be reached: ${reason(cause)}`, { cause })
+    throw new UpstreamFault(`${url} cannot be reached: ${fetchFault(cause)}`, { cause })
   }
 }
 
@@ -84,7 +84,7 @@ async function readBounded(url: string, response: Response, maxBytes: number): P
   try {
     bytes = await readBytes(response.body, maxBytes)
   } catch (cause) {
-    throw new UpstreamFault(`${url} broke off its answer: ${reason(cause)}`, { cause })
+    throw new UpstreamFault(`${url} broke off its answer: ${fetchFault(cause)}`, { cause })
   }
   if (!bytes) throw new UpstreamFault(`${url} answered with more than ${maxBytes} bytes`)
   return bytes
@@ -111,11 +111,6 @@ function maxAge(headers: Headers): number | undefined {
 async function discard(response: Response): Promise<void> {
   // An unread body would hold its connection, and Workers have six.
   await response.body?.cancel().catch(() => {})
-}
-
-function reason(cause: unknown): string {
-  if (!(cause instanceof Error)) return 'unknown reason'
-  return cause.cause instanceof Error ? `${cause.message} (${cause.cause.message})` : cause.message
 }
 
 function unique<T>(value: T, index: number, all: readonly T[]): boolean {
