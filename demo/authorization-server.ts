@@ -30,7 +30,16 @@ export const clients = {
   shop: { client_id: 'web-shop' },
   /** A kiosk without a keyboard. Its tokens are signed with ES256, those of the others with RS256. */
   kiosk: { client_id: 'kiosk' },
+  /** A partner's job. The tokens of partners are opaque. */
+  partner: { client_id: 'partner-job', client_secret: 'partner-job-secret-of-the-demo' },
+  /** The same, with tokens that live for one second. */
+  hastyPartner: { client_id: 'hasty-partner-job', client_secret: 'hasty-partner-job-secret-of-the-demo' },
+  /** A partner's portal in which people sign in. */
+  portal: { client_id: 'partner-portal', client_secret: 'partner-portal-secret-of-the-demo' },
 } as const
+
+/** As whom the Orders API asks about opaque tokens. It gets none of its own. */
+export const ordersApi = { client_id: 'orders-api', client_secret: 'orders-api-secret-of-the-demo' } as const
 
 export interface Client {
   readonly client_id: string
@@ -56,6 +65,24 @@ const registrations: ClientMetadata[] = [
     redirect_uris: [],
     response_types: [],
   },
+  { ...clients.partner, ...machine },
+  { ...clients.hastyPartner, ...machine },
+  {
+    ...clients.portal,
+    ...confidential,
+    client_name: "A partner's portal",
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [redirectUri],
+  },
+  {
+    ...ordersApi,
+    ...confidential,
+    grant_types: [],
+    redirect_uris: [],
+    response_types: [],
+    // Of answers that are asked for with the media type of RFC 9701; others are plain JSON.
+    introspection_signed_response_alg: 'ES256',
+  },
 ].map((client) => structuredClone(client) as ClientMetadata)
 
 const resourceScopes: Readonly<Record<string, string>> = {
@@ -63,13 +90,34 @@ const resourceScopes: Readonly<Record<string, string>> = {
   [billingResource]: 'billing:read',
 }
 
-/** Seconds that an access token lives: long enough for the printed curl lines, short for the row with an expired one. */
-const accessTokenSeconds = 3600
-const hastyTokenSeconds = 1
+interface TokenTraits {
+  readonly format: 'jwt' | 'opaque'
+  readonly seconds: number
+  readonly algorithm: 'RS256' | 'ES256'
+}
+
+/** Access tokens live for long enough to try the printed curl lines. */
+const usualTraits: TokenTraits = { format: 'jwt', seconds: 3600, algorithm: 'RS256' }
+
+/** What sets the tokens of some clients apart. */
+const traits: Readonly<Record<string, Partial<TokenTraits>>> = {
+  [clients.hasty.client_id]: { seconds: 1 },
+  [clients.kiosk.client_id]: { algorithm: 'ES256' },
+  [clients.partner.client_id]: { format: 'opaque' },
+  [clients.hastyPartner.client_id]: { format: 'opaque', seconds: 1 },
+  [clients.portal.client_id]: { format: 'opaque' },
+}
 
 export interface AuthorizationServer {
   readonly issuer: string
+  /** Stops listening. What it issued stays known to it. */
   stop(): Promise<void>
+  /**
+   * Listens again, at the same port.
+   *
+   * @throws {PortTaken} when something else listens there by now
+   */
+  restart(): Promise<void>
 }
 
 export interface AuthorizationServerOptions {
@@ -100,6 +148,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   return {
     issuer,
     stop: () => closeServer(server),
+    restart: async () => void (await listen(server, port)),
   }
 }
 
@@ -117,14 +166,24 @@ function configure(keys: SigningKey[]): Configuration {
       deviceFlow: { enabled: true },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: (_context, resource, client) => ({
-          scope: resourceScopes[resource] ?? '',
-          audience: resource,
-          accessTokenFormat: 'jwt',
-          accessTokenTTL: client.clientId === clients.hasty.client_id ? hastyTokenSeconds : accessTokenSeconds,
-          jwt: { sign: { alg: client.clientId === clients.kiosk.client_id ? 'ES256' : 'RS256' } },
-        }),
+        getResourceServerInfo(_context, resource, client) {
+          const { format, seconds, algorithm } = { ...usualTraits, ...traits[client.clientId] }
+          return {
+            scope: resourceScopes[resource] ?? '',
+            audience: resource,
+            accessTokenFormat: format,
+            accessTokenTTL: seconds,
+            jwt: { sign: { alg: algorithm } },
+          }
+        },
       },
+      introspection: {
+        enabled: true,
+        // About anybody's token, whatever it is for: whether it is good here is for the Orders API to tell.
+        allowedPolicy: (_context, client) => client.clientId === ordersApi.client_id,
+      },
+      jwtIntrospection: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_context, client, token) => client.clientId === token.clientId },
     },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
     renderError(context, out) {

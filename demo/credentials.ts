@@ -1,7 +1,15 @@
 // What the demo presents to the APIs: a token of each flow, and those that must be turned away.
 
+import { randomBytes } from 'node:crypto'
 import { billingResource, clients, ordersResource } from './authorization-server.ts'
-import { authorizationCode, clientCredentials, deviceCode, refresh, type Endpoints } from './flows.ts'
+import {
+  authorizationCode,
+  clientCredentials,
+  deviceCode,
+  refresh,
+  requireRefreshToken,
+  type Endpoints,
+} from './flows.ts'
 
 /** Tokens by the name under which the table shows them; `undefined` presents none. */
 export type Credentials = Readonly<Record<CredentialName, string | undefined>>
@@ -17,10 +25,23 @@ export type CredentialName =
   | 'ID token'
   | 'tampered'
   | 'no token'
+  | OpaqueName
 
-/** Obtains them all. Everything is issued by the authorization server; only the tampered one is altered afterwards. */
+/** Those that only the authorization server can read. */
+export type OpaqueName =
+  | 'opaque: job'
+  | 'opaque: alice'
+  | 'opaque: carol'
+  | 'opaque: late'
+  | 'opaque: expired'
+  | 'opaque: other audience'
+  | 'opaque: refresh token'
+  | 'opaque: made up'
+
+/** Obtains them all. They are issued by the authorization server, save for one that is altered and one that is made up. */
 export async function obtainCredentials(endpoints: Endpoints): Promise<Credentials> {
   const resource = ordersResource
+  const opaque = await obtainOpaqueCredentials(endpoints)
   // First, so that its second has passed by the time it is presented.
   const expired = await clientCredentials(endpoints, clients.hasty, { resource, scope: 'orders:read' })
   const [job, backOffice, shop, kiosk, billing] = await Promise.all([
@@ -43,6 +64,31 @@ export async function obtainCredentials(endpoints: Endpoints): Promise<Credentia
     'ID token': shop.idToken,
     tampered: tamper(kiosk.accessToken),
     'no token': undefined,
+    ...opaque,
+  }
+}
+
+/** The one that expires has done so a second later. */
+async function obtainOpaqueCredentials(endpoints: Endpoints): Promise<Record<OpaqueName, string>> {
+  const read = { resource: ordersResource, scope: 'orders:read' }
+  const write = { resource: ordersResource, scope: 'orders:read orders:write' }
+  const [job, late, billing, expired, alice, carol] = await Promise.all([
+    clientCredentials(endpoints, clients.partner, read),
+    clientCredentials(endpoints, clients.partner, read),
+    clientCredentials(endpoints, clients.partner, { resource: billingResource, scope: 'billing:read' }),
+    clientCredentials(endpoints, clients.hastyPartner, read),
+    authorizationCode(endpoints, clients.portal, write, 'alice'),
+    authorizationCode(endpoints, clients.portal, write, 'carol'),
+  ])
+  return {
+    'opaque: job': job.accessToken,
+    'opaque: alice': alice.accessToken,
+    'opaque: carol': carol.accessToken,
+    'opaque: late': late.accessToken,
+    'opaque: expired': expired.accessToken,
+    'opaque: other audience': billing.accessToken,
+    'opaque: refresh token': requireRefreshToken(alice),
+    'opaque: made up': randomBytes(32).toString('base64url'),
   }
 }
 

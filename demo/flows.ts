@@ -22,6 +22,7 @@ export interface Endpoints {
   readonly authorization: string
   readonly token: string
   readonly deviceAuthorization: string
+  readonly revocation: string
 }
 
 /** Reads the authorization server's metadata. */
@@ -31,6 +32,7 @@ export async function discoverEndpoints(issuer: string): Promise<Endpoints> {
     authorization: requireString(metadata, 'authorization_endpoint'),
     token: requireString(metadata, 'token_endpoint'),
     deviceAuthorization: requireString(metadata, 'device_authorization_endpoint'),
+    revocation: requireString(metadata, 'revocation_endpoint'),
   }
 }
 
@@ -96,8 +98,24 @@ export async function deviceCode(endpoints: Endpoints, client: Client, wanted: W
 
 /** Refresh token, RFC 6749 §6: a further access token without anyone present. */
 export function refresh(endpoints: Endpoints, client: Client, tokens: Tokens, resource: string): Promise<Tokens> {
-  if (tokens.refreshToken === undefined) throw new Error('there is no refresh token to use')
-  return requestTokens(endpoints, client, { grant_type: 'refresh_token', refresh_token: tokens.refreshToken, resource })
+  return requestTokens(endpoints, client, {
+    grant_type: 'refresh_token',
+    refresh_token: requireRefreshToken(tokens),
+    resource,
+  })
+}
+
+/** @throws {Error} where the token endpoint gave none */
+export function requireRefreshToken({ refreshToken }: Tokens): string {
+  if (refreshToken === undefined) throw new Error('there is no refresh token to use')
+  return refreshToken
+}
+
+/** Revocation, RFC 7009: the client needs the token no more, as when someone signs out. */
+export async function revoke(endpoints: Endpoints, client: Client, token: string): Promise<void> {
+  const response = await post(endpoints.revocation, client, { token })
+  const text = await response.text()
+  if (!response.ok) throw new Error(`${response.url} answered ${response.status}: ${text.slice(0, 300)}`)
 }
 
 /** Fills in the login page, then the consent page. The authorization server takes any name and any password. */

@@ -65,6 +65,9 @@ function refusal(
   { identifier, keys }: Issuer,
   snapshot: KeySnapshot,
 ): BearwardError {
+  // The issuer may well have the key, under an old name even: its outage must not turn a good token into a bad one.
+  const outage = keys.failing()
+  if (outage) return outage
   const candidates = snapshot.select(keyId, algorithm).length
   if (candidates > 0) {
     return new BearwardError(
@@ -72,9 +75,6 @@ function refusal(
       `no key of issuer "${identifier}" made the signature (${candidates} tried)`,
     )
   }
-  // The issuer may well have the key: its outage must not turn a good token into a bad one.
-  const outage = keys.failing()
-  if (outage) return outage
   if (keyId !== undefined && snapshot.knows(keyId)) {
     const message = `key ${quote(keyId)} of issuer "${identifier}" does not verify ${quote(algorithm)}`
     return new BearwardError('algorithm_refused', message)

@@ -1,6 +1,12 @@
 // From the environment to the resource server's options: the one place that an operator's settings pass through.
 
-import type { ResourceServerOptions, TrustedIssuer } from 'bearward'
+import {
+  clientSecretBasic,
+  type IntrospectionOptions,
+  type JwtOptions,
+  type ResourceServerOptions,
+  type TrustedIssuer,
+} from 'bearward'
 import { scopeHierarchy, scopesInUse } from './policy.ts'
 
 /** Settings, as `[vars]` of a Worker or as environment variables. Lists are separated by commas or spaces. */
@@ -25,6 +31,28 @@ export interface OrdersEnvironment {
   readonly INSECURE_HOSTS?: string | undefined
   /** Seconds of clock skew allowed. Default 10. */
   readonly CLOCK_TOLERANCE_SECONDS?: string | undefined
+
+  /**
+   * As whom this API asks the authorization server about tokens (RFC 7662). With both, opaque tokens are accepted; without
+   * them none is. The secret is one: `npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or the environment of the
+   * process; never wrangler.toml.
+   */
+  readonly INTROSPECTION_CLIENT_ID?: string | undefined
+  readonly INTROSPECTION_CLIENT_SECRET?: string | undefined
+  /** Where to ask. Default: where the metadata says. */
+  readonly INTROSPECTION_ENDPOINT?: string | undefined
+  /** "opaque", or "always" to ask about JWTs as well, so that revoked ones are refused. Default: "opaque". */
+  readonly INTROSPECTION_USE?: string | undefined
+  /** Seconds for which an answer counts, and a revoked token goes on being accepted. Default 30; 0 asks every time. */
+  readonly INTROSPECTION_CACHE_SECONDS?: string | undefined
+  /** "true" accepts signed answers and no others (RFC 9701). Default: "false". */
+  readonly INTROSPECTION_SIGNED?: string | undefined
+  /** "assumed" accepts answers that name no audience, from an endpoint that answers for this API only. */
+  readonly INTROSPECTION_AUDIENCE?: string | undefined
+  /** What the opaque tokens begin with; others are refused without asking. Default: anything. */
+  readonly OPAQUE_PREFIXES?: string | undefined
+  /** "false" asks about JWTs instead of verifying them here. Default: "true". */
+  readonly JWT?: string | undefined
 }
 
 /** The environment lacks a setting, or one cannot be read. The message says which and what to set. */
@@ -44,19 +72,18 @@ export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions
   const resource = required(env, 'RESOURCE', 'the identifier of this API, which the `aud` of its tokens names')
   const audience = list(env.AUDIENCE)
   const clients = list(env.CLIENTS)
-  const algorithms = list(env.ALGORITHMS)
   const insecureHosts = list(env.INSECURE_HOSTS)
-  const jwksUri = text(env.JWKS_URI)
   const metadataUrl = text(env.METADATA_URL)
-  const profile = readProfile(env.PROFILE)
-  const clockToleranceSeconds = readSeconds(env.CLOCK_TOLERANCE_SECONDS)
+  const clockToleranceSeconds = readSeconds(env, 'CLOCK_TOLERANCE_SECONDS')
+  const introspection = readIntrospection(env)
 
   const trusted: TrustedIssuer = {
     issuer,
     ...(audience && { audience: audience.join() === 'unchecked' ? null : audience }),
     ...(clients && { clients }),
     ...(metadataUrl && { metadata: { url: metadataUrl } }),
-    jwt: { ...(jwksUri && { jwksUri }), ...(algorithms && { algorithms }), ...(profile && { profile }) },
+    jwt: readJwt(env),
+    ...(introspection && { introspection }),
   }
   return {
     resource,
@@ -66,6 +93,64 @@ export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions
     ...(insecureHosts && { insecureHosts }),
     ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
   }
+}
+
+type Setting = keyof OrdersEnvironment
+
+/** Those that mean nothing unless someone may ask. */
+const settingsOfIntrospection = [
+  'INTROSPECTION_ENDPOINT',
+  'INTROSPECTION_USE',
+  'INTROSPECTION_CACHE_SECONDS',
+  'INTROSPECTION_SIGNED',
+  'INTROSPECTION_AUDIENCE',
+  'OPAQUE_PREFIXES',
+] as const satisfies Setting[]
+
+const whereSecretsGo =
+  'a secret (`npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or an environment variable; never wrangler.toml)'
+
+function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undefined {
+  const clientId = text(env.INTROSPECTION_CLIENT_ID)
+  const clientSecret = text(env.INTROSPECTION_CLIENT_SECRET)
+  if (clientId === undefined || clientSecret === undefined) {
+    const dependent = [...settingsOfIntrospection, 'INTROSPECTION_CLIENT_ID', 'INTROSPECTION_CLIENT_SECRET'] as const
+    const reason = dependent.find((name) => text(env[name]) !== undefined) ?? (isFalse(env, 'JWT') ? 'JWT' : undefined)
+    if (reason === undefined) return undefined
+    throw new EnvironmentError(
+      clientId === undefined
+        ? `INTROSPECTION_CLIENT_ID is not set, and ${reason} is. Set it to the client as which this API asks the ` +
+            'authorization server about tokens, and INTROSPECTION_CLIENT_SECRET to its secret.'
+        : `INTROSPECTION_CLIENT_SECRET is not set. Set it to the secret of ${JSON.stringify(clientId)}, as ${whereSecretsGo}.`,
+    )
+  }
+  const endpoint = text(env.INTROSPECTION_ENDPOINT)
+  const use = readChoice(env, 'INTROSPECTION_USE', ['opaque', 'always'])
+  const cacheSeconds = readSeconds(env, 'INTROSPECTION_CACHE_SECONDS')
+  const audience = readChoice(env, 'INTROSPECTION_AUDIENCE', ['assumed'])
+  const prefixes = list(env.OPAQUE_PREFIXES)
+  return {
+    auth: clientSecretBasic({ clientId, clientSecret }),
+    ...(endpoint && { endpoint }),
+    ...(use && { use }),
+    ...(cacheSeconds !== undefined && { cacheSeconds }),
+    ...(isTrue(env, 'INTROSPECTION_SIGNED') && { signedResponse: true }),
+    ...(audience && { audience }),
+    ...(prefixes && { opaqueTokens: { prefixes } }),
+  }
+}
+
+function readJwt(env: OrdersEnvironment): JwtOptions | false {
+  const jwksUri = text(env.JWKS_URI)
+  const algorithms = list(env.ALGORITHMS)
+  const profile = readChoice(env, 'PROFILE', ['rfc9068', 'compatible'])
+  if (!isFalse(env, 'JWT'))
+    return { ...(jwksUri && { jwksUri }), ...(algorithms && { algorithms }), ...(profile && { profile }) }
+  const idle = (['JWKS_URI', 'ALGORITHMS', 'PROFILE'] as const).find((name) => text(env[name]) !== undefined)
+  if (idle === undefined) return false
+  throw new EnvironmentError(
+    `${idle} is set, and JWT is "false", so that no JWT is verified here. Leave one of them out.`,
+  )
 }
 
 function required(env: OrdersEnvironment, name: 'ISSUER' | 'RESOURCE', meaning: string): string {
@@ -85,19 +170,29 @@ function list(value: string | undefined): string[] | undefined {
   return items?.length ? items : undefined
 }
 
-function readProfile(value: string | undefined): 'rfc9068' | 'compatible' | undefined {
-  const profile = text(value)
-  if (profile === undefined || profile === 'rfc9068' || profile === 'compatible') return profile
-  throw new EnvironmentError(
-    `PROFILE is ${JSON.stringify(profile)}. Set it to "rfc9068" or "compatible", or leave it out.`,
-  )
+function readChoice<const Choice extends string>(
+  env: OrdersEnvironment,
+  name: Setting,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = text(env[name])
+  const chosen = choices.find((choice) => choice === value)
+  if (value === undefined || chosen !== undefined) return chosen
+  const offered = choices.map((choice) => JSON.stringify(choice)).join(' or ')
+  throw new EnvironmentError(`${name} is ${JSON.stringify(value)}. Set it to ${offered}, or leave it out.`)
 }
 
-function readSeconds(value: string | undefined): number | undefined {
-  const seconds = text(value)
+function isTrue(env: OrdersEnvironment, name: Setting): boolean {
+  return readChoice(env, name, ['true', 'false']) === 'true'
+}
+
+function isFalse(env: OrdersEnvironment, name: Setting): boolean {
+  return readChoice(env, name, ['true', 'false']) === 'false'
+}
+
+function readSeconds(env: OrdersEnvironment, name: Setting): number | undefined {
+  const seconds = text(env[name])
   if (seconds === undefined) return undefined
   if (/^\d{1,9}$/.test(seconds)) return Number(seconds)
-  throw new EnvironmentError(
-    `CLOCK_TOLERANCE_SECONDS is ${JSON.stringify(seconds)}. Set it to a whole number of seconds.`,
-  )
+  throw new EnvironmentError(`${name} is ${JSON.stringify(seconds)}. Set it to a whole number of seconds.`)
 }

@@ -95,7 +95,10 @@ function keyLoader(
         // Key sets are served under many media types, and what is not a key set does not parse as one.
         mediaTypes: [],
       })
-      return { ...(await usableKeys(document, algorithms, previous)), maxAgeSeconds }
+      const usable = await usableKeys(document, algorithms, previous)
+      // Nothing is left at this address: perhaps the keys have moved.
+      if (usable.keys.length === 0) metadata.doubt()
+      return { ...usable, maxAgeSeconds }
     } catch (cause) {
       // The keys may have moved: look up their address again next time.
       metadata.doubt()

@@ -90,8 +90,8 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
   function age({ fetchedMs, freshMs }: Held): number {
     const passed = now() - fetchedMs
-    // A clock that was set back says nothing about the age: due for a refresh, not fresh for ever.
-    return passed < 0 ? freshMs : passed
+    // A clock that was set back says nothing about the age: due for a refresh, neither fresh for ever nor too old to serve.
+    return passed < 0 ? Math.min(freshMs, settings.maxStaleMs - 1) : passed
   }
 
   return {

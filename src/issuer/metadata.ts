@@ -57,17 +57,24 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     async get(context) {
       if (issuer.metadata.from === 'data') return issuer.metadata.document
       if (known && !doubted && age(known.fetchedMs) < FRESH_MS) return known.document
+      const usable = known && age(known.fetchedMs) < settings.maxStaleMs ? known : undefined
       try {
-        return await loader.join(context)
+        return await loader.join(usable ? briefly(context, settings.timeoutMs / 2) : context)
       } catch (fault) {
-        if (!known || age(known.fetchedMs) >= settings.maxStaleMs) throw fault
+        if (!usable) throw fault
         settings.onStale(fault)
-        return known.document
+        return usable.document
       }
     },
     doubt: () => (doubted = true),
     stop: loader.stop,
   }
+}
+
+/** Leaves who waits the time to go on with what it has: a hanging endpoint must not use up the keys' time. */
+function briefly(context: CallContext, ms: number): CallContext {
+  const limit = AbortSignal.timeout(ms)
+  return { ...context, signal: context.signal ? AbortSignal.any([context.signal, limit]) : limit }
 }
 
 function addressesOf({ identifier, metadata }: IssuerSettings): string[] {

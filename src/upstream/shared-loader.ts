@@ -98,7 +98,8 @@ export function createSharedLoader<Loaded, T = Loaded>({
   return {
     async join(context) {
       for (let turn = 0; turn < maxTurns; turn++) {
-        const followed = flight ?? lead(context)
+        // One that is overdue is lost, whoever's patience is too short to notice by its beats.
+        const followed = flight && busy() ? flight : lead(context)
         const seen = followed.beats
         const result = await within(followed.promise, PATIENCE_MS, context.signal)
         if (result !== pending) return result
