@@ -36,10 +36,10 @@ async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise
   let result
   try {
     result = await schema['~standard'].validate(claims)
+    if (!result.issues) return deepFreeze(result.value)
   } catch (cause) {
     throw new BearwardError('claim_invalid', 'the `claims` schema threw', { cause })
   }
-  if (!result.issues) return deepFreeze(result.value)
   const members = result.issues.map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
   throw new BearwardError(
     'claim_invalid',
@@ -51,9 +51,11 @@ function memberName(segment: PropertyKey | { readonly key: PropertyKey }): strin
   return String(typeof segment === 'object' ? segment.key : segment)
 }
 
-function deepFreeze(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const inner of Object.values(value)) deepFreeze(inner)
-  return value
+/** Freezes plain data; what has a nature of its own (dates, maps, bytes) is left as the schema made it. */
+function deepFreeze(value: unknown, seen = new Set<unknown>()): unknown {
+  const isPlain = Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]'
+  if (!isPlain || seen.has(value)) return value
+  seen.add(value)
+  for (const inner of Object.values(value as object)) deepFreeze(inner, seen)
+  return Object.freeze(value)
 }

@@ -30,9 +30,12 @@ const denials = new WeakSet<object>()
  *
  * @param reason for operators; clients do not see it. Never put a token or a secret into it.
  * @param options `scopes`: every scope that the operation needs, where scopes are what is missing.
+ * @throws {BearwardError} configuration_invalid for one that is no scope name
  */
 export function deny(reason: string, options: { readonly scopes?: readonly string[] } = {}): Denial {
-  const scopes = options.scopes?.length ? Object.freeze([...options.scopes]) : undefined
+  // They go into a header: a claim's value that found its way here must not.
+  const names = options.scopes?.map((name) => scopeName(name, 'deny().scopes'))
+  const scopes = names?.length ? Object.freeze(names) : undefined
   const denial: Denial = Object.freeze({ reason: String(reason), ...(scopes && { scopes }) })
   denials.add(denial)
   return denial

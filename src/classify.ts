@@ -13,8 +13,11 @@ export function classifyToken(token: string): UnverifiedJwt | OpaqueToken {
   if (!token.startsWith('e')) return { kind: 'opaque', token }
   const dots = countDots(token)
   if (dots === 2) return readUnverifiedJwt(token)
-  if (dots !== 4) return { kind: 'opaque', token }
-  throw new BearwardError('token_malformed', 'the token has five parts: encrypted tokens (JWE) are not accepted')
+  if (dots < 2) return { kind: 'opaque', token }
+  // A lenient endpoint might read a JWT out of it, past all that is checked here.
+  const what =
+    dots === 4 ? 'it has five parts: encrypted tokens (JWE) are not accepted' : 'it has neither one part nor three'
+  throw new BearwardError('token_malformed', `the token is not an acceptable JWT: ${what}`)
 }
 
 function countDots(token: string): number {

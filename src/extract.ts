@@ -6,6 +6,7 @@ export interface ExtractSettings {
   readonly form: boolean
 }
 
+const FORM_MS = 10_000
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
 // b64token: RFC 6750 §2.1.
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
@@ -18,9 +19,13 @@ const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
  * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
  * @see RFC 6750 §2, RFC 9110 §11.4
  */
-export async function extractCredential(view: RequestView, settings: ExtractSettings): Promise<Credential> {
+export async function extractCredential(
+  view: RequestView,
+  settings: ExtractSettings,
+  signal?: AbortSignal,
+): Promise<Credential> {
   const fromHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
-  const fromForm = settings.form ? await readForm(view) : undefined
+  const fromForm = settings.form ? await readForm(view, signal) : undefined
   if (fromHeader !== undefined && fromForm !== undefined) {
     throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
   }
@@ -62,13 +67,18 @@ function requireSize(token: string, { maxTokenBytes }: ExtractSettings): void {
 
 /** The values of a header, one for each line; `Headers` hands several lines over as one, joined by commas. */
 function headerLines(headers: RequestView['headers'], name: string): string[] {
-  if (headers instanceof Headers) {
+  // By what it can do: another realm's or another library's Headers is one as well.
+  if (isHeaders(headers)) {
     const value = headers.get(name)
     return value === null ? [] : [value]
   }
   return Object.entries(headers)
     .filter(([key, value]) => key.toLowerCase() === name && value !== undefined)
     .flatMap(([, value]) => value as string | string[])
+}
+
+function isHeaders(headers: RequestView['headers']): headers is Headers {
+  return typeof (headers as Partial<Headers>).get === 'function'
 }
 
 function readAuthorization(lines: readonly string[], settings: ExtractSettings): string | undefined {
@@ -115,14 +125,14 @@ function isBlank(value: string, index: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
-async function readForm(view: RequestView): Promise<string | undefined> {
+async function readForm(view: RequestView, signal: AbortSignal | undefined): Promise<string | undefined> {
   if (!view.form || !MAY_HAVE_FORM.has(view.method.toUpperCase())) return undefined
   const types = headerLines(view.headers, 'content-type')
   const type = String(types[0] ?? '').split(';')[0]
   if (types.length !== 1 || type?.trim().toLowerCase() !== 'application/x-www-form-urlencoded') return undefined
   let form: URLSearchParams
   try {
-    form = await view.form()
+    form = await inTime(view.form(), signal)
   } catch (cause) {
     if (cause instanceof BearwardError) throw cause
     throw new BearwardError('credentials_malformed', 'the form body cannot be read', { cause })
@@ -132,4 +142,18 @@ async function readForm(view: RequestView): Promise<string | undefined> {
     throw new BearwardError('credentials_ambiguous', `the form body holds ${tokens.length} access tokens`)
   }
   return tokens[0]
+}
+
+/** A body that never ends must not hold its request for ever. */
+async function inTime<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not come within ${FORM_MS} ms`)), FORM_MS)
+    signal?.addEventListener('abort', () => reject(new Error('the caller gave up')), { once: true })
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -141,6 +141,8 @@ export interface Issuer {
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
   readonly keys: KeySource
+  /** Its documents may name addresses on this machine. */
+  readonly local: boolean
   /** JWTs of this issuer are verified here; otherwise it is asked about them. */
   readonly verifiesJwts: boolean
   readonly introspection: IntrospectionSettings | undefined
@@ -175,7 +177,10 @@ export type BearwardEvent =
 /** One issuer's state, for a health page. */
 export interface IssuerState {
   readonly issuer: string
-  /** `cold`: never asked. `stale`: refreshing fails, older keys still serve. `down`: no keys to serve. */
+  /**
+   * `cold`: no keys, and none missed. `fresh`: keys serve. `stale`: keys serve, while the newest attempt to fetch failed.
+   * `down`: no keys, and the newest attempt failed.
+   */
   readonly state: 'cold' | 'fresh' | 'stale' | 'down'
   readonly keys: number
   readonly freshUntilMs?: number

@@ -125,7 +125,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   return {
     verify: (token, context = {}) => reported(async () => validate(takeToken(token, settings), context)),
     authenticate: (request, context = {}) =>
-      reported(async () => validate(await extractCredential(viewOf(request), settings), context)),
+      reported(async () => validate(await extractCredential(viewOf(request), settings, context.signal), context)),
     authorize: authorizeToken,
     challenge: (error, context = {}) => buildChallenge(error, context.requirement, challengeSettings),
     metadata: () => resourceMetadata.document,

@@ -48,10 +48,13 @@ export function buildChallenge(
   return { status, headers: { 'WWW-Authenticate': formatChallenge('Bearer', parameters) }, body }
 }
 
+// A requirement may be any function, with any property: nothing else gets into the header. RFC 6749 §3.3.
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
+
 /** The scopes that the operation needs: neither what is missing nor what was granted. */
 function scopeOf(error: BearwardError, needed: Needed | undefined): string | undefined {
-  const scopes = error.scopes ?? needed?.scopes
-  return scopes?.length ? scopes.join(' ') : undefined
+  const scopes = (error.scopes ?? needed?.scopes ?? []).filter((name) => SCOPE.test(name))
+  return scopes.length > 0 ? scopes.join(' ') : undefined
 }
 
 function formatChallenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {

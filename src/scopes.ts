@@ -2,7 +2,8 @@
 export type ScopeExpansion = (granted: readonly string[]) => readonly string[]
 
 /** @see option `scopes.implies` */
-export function createScopeExpansion(implies: ReadonlyMap<string, Iterable<string>>): ScopeExpansion {
+export function createScopeExpansion(direct: Readonly<Record<string, readonly string[]>> = {}): ScopeExpansion {
+  const implies = new Map(Object.entries(direct))
   if (implies.size === 0) return (granted) => granted
   return (granted) => {
     const all = new Set(granted)

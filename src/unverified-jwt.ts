@@ -21,7 +21,7 @@ export function readUnverifiedJwt(token: string): UnverifiedJwt {
   if (algorithm === undefined) throw malformed('its header has no `alg`')
   const type = optionalText(header, 'typ')
   const issuer = member(payload, 'iss')
-  if (issuer === undefined) throw new BearwardError('claim_missing', 'the token has no claim `iss`')
+  if (issuer === undefined || issuer === null) throw new BearwardError('claim_missing', 'the token has no claim `iss`')
   if (typeof issuer !== 'string') {
     throw new BearwardError('issuer_untrusted', `claim \`iss\`: expected a configured issuer, got ${quote(issuer)}`)
   }

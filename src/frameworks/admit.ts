@@ -1,5 +1,6 @@
 import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
+import { misconfigured } from '../options/checks.ts'
 import type { AccessToken, CallContext, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 
@@ -27,14 +28,21 @@ export async function admit<Claims>(
   return token
 }
 
+/** Whether a handler's error is a denial of `api.authorize`; others are the handler's own, whatever their class. */
+export function isDenial(error: unknown): error is BearwardError {
+  return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
+}
+
 /** The arguments after the resource server: a requirement may be left out. */
 export function splitArguments<Needed, Handler, Options>(
   rest: readonly unknown[],
 ): { requirement: Needed | undefined; handler: Handler; options: Partial<Options> } {
   const named = typeof rest[1] === 'function'
   const [handler, options] = named ? rest.slice(1) : rest
-  if (typeof handler !== 'function')
-    throw new TypeError('protect(api, requirement?, handler, options?): the handler is missing')
+  if (typeof handler !== 'function') throw misconfigured('protect()', typeof handler, 'a handler')
+  // A requirement that was misspelt must not mean that there is none.
+  if (named && typeof rest[0] !== 'function')
+    throw misconfigured('protect()', typeof rest[0], 'a requirement, or none at all')
   return {
     requirement: named ? (rest[0] as Needed) : undefined,
     handler: handler as Handler,

@@ -2,7 +2,7 @@ import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { admit, splitArguments } from './admit.ts'
+import { admit, isDenial, splitArguments } from './admit.ts'
 import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
@@ -17,11 +17,13 @@ export interface Protected<Claims, Env, Token = AccessToken<Claims>> {
   readonly ctx: unknown
 }
 
+/** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Env, Token = AccessToken<Claims>> = (
   request: Request,
   context: Protected<Claims, Env, Token>,
 ) => Response | Promise<Response>
 
+/** How `protect` treats requests that are not plain authenticated calls. */
 export interface ProtectOptions {
   /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
   readonly optional?: boolean
@@ -80,12 +82,19 @@ export function protect<Claims, Env>(
     const { pathname, search } = new URL(request.url)
     if (asksForMetadata(api, request.method, pathname + search)) return respond(metadataAnswer(api), request)
     if (options.preflight && isPreflight(request)) return options.preflight(request)
+    const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
+    let token: AccessToken<Claims> | undefined
     try {
-      const token = await admit(api, requirement, request, options, callContext(ctx))
+      token = await admit(api, requirement, request, options, callContext(ctx))
+    } catch (error) {
+      if (error instanceof BearwardError) return refuse(error)
+      throw error
+    }
+    try {
       return await handler(request, { token, env: env as Env, ctx })
     } catch (error) {
-      if (!(error instanceof BearwardError)) throw error
-      return respond(refusalAnswer(api.challenge(error, { requirement })), request)
+      if (isDenial(error)) return refuse(error)
+      throw error
     }
   }
 }

@@ -8,7 +8,8 @@ import { formTooLarge, MAX_FORM_BYTES } from '../parse/form.ts'
  */
 export function readFormAhead(request: IncomingMessage): Promise<URLSearchParams> {
   // Reading an empty body would end the stream, and there is nothing to put back.
-  if (request.readableEnded || request.headers['content-length'] === '0') return Promise.resolve(new URLSearchParams())
+  const isEmpty = request.complete && request.readableLength === 0
+  if (isEmpty || request.headers['content-length'] === '0') return Promise.resolve(new URLSearchParams())
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0

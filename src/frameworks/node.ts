@@ -1,18 +1,20 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { admit, splitArguments } from './admit.ts'
+import { admit, isDenial, splitArguments } from './admit.ts'
 import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
+/** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
   request: IncomingMessage,
   response: ServerResponse,
   context: { readonly token: Token },
 ) => void | Promise<void>
 
+/** How `protect` treats requests that are not plain authenticated calls. */
 export interface ProtectOptions {
   /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
   readonly optional?: boolean
@@ -25,6 +27,7 @@ export interface ProtectOptions {
   readonly trustedProxies?: readonly string[]
 }
 
+/** A request listener for `node:http`. Its promise rejects with what the handler throws: catch it. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
@@ -34,7 +37,10 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
  * untouched. The protected resource metadata is served at `api.metadataPath`.
  *
  * @example
- * createServer(protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject)))
+ * const listener = protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject))
+ * createServer((request, response) => {
+ *   listener(request, response).catch((error) => { console.error(error); response.destroy() })
+ * })
  */
 export function protect<Claims>(
   api: ResourceServer<Claims>,
@@ -72,13 +78,20 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     const { pathname, search } = new URL(view.url)
     if (asksForMetadata(api, view.method, pathname + search)) return respond(response, metadataAnswer(api))
     if (options.preflight && isPreflight(request)) return options.preflight(request, response)
+    const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
+    let token: AccessToken<Claims> | undefined
     try {
-      const token = await admit(api, requirement, view, options)
+      token = await admit(api, requirement, view, options)
+    } catch (error) {
+      if (error instanceof BearwardError) return refuse(error)
+      throw error
+    }
+    try {
       await handler(request, response, { token })
     } catch (error) {
       // Half an answer cannot be taken back.
-      if (!(error instanceof BearwardError) || response.headersSent) throw error
-      respond(response, refusalAnswer(api.challenge(error, { requirement })))
+      if (!isDenial(error) || response.headersSent) throw error
+      refuse(error)
     }
   }
 }
@@ -103,9 +116,17 @@ function viewOf(request: IncomingMessage, origin: string, proxies: ReadonlySet<s
     method: request.method ?? 'GET',
     url: base + pathOf(request.url ?? '/'),
     // Not `headers`: it drops a second Authorization line in silence.
-    headers: request.headersDistinct,
+    headers: linesOf(request),
     form: () => readFormAhead(request),
   }
+}
+
+/** HTTP/2 requests in Node's compatibility API have `headers` alone, and drop no line there. */
+function linesOf(request: {
+  readonly headersDistinct?: NodeJS.Dict<string[]>
+  readonly headers: IncomingHttpHeaders
+}): NodeJS.Dict<string | string[]> {
+  return request.headersDistinct ?? request.headers
 }
 
 /** IPv4 addresses come IPv6-mapped where the server listens on both. */
@@ -118,13 +139,15 @@ function forwardedBase(request: IncomingMessage, origin: string): string {
   const scheme = lastForwarded(request, 'x-forwarded-proto') ?? own.protocol.slice(0, -1)
   const host = lastForwarded(request, 'x-forwarded-host') ?? own.host
   const prefix = lastForwarded(request, 'x-forwarded-prefix')?.replace(/\/+$/, '') ?? ''
+  // Anything but plain path segments could turn the rest of the address into a query.
+  if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(prefix)) return origin
   const base = `${scheme}://${host}${prefix}`
   return /^https?:\/\/[^/?#@\\]+(\/|$)/.test(base) && URL.canParse(base) ? base : origin
 }
 
 /** The last value is the one that the nearest proxy wrote; those before it may be the client's. */
-function lastForwarded({ headersDistinct }: IncomingMessage, name: string): string | undefined {
-  return headersDistinct[name]?.join(',').split(',').at(-1)?.trim() || undefined
+function lastForwarded(request: IncomingMessage, name: string): string | undefined {
+  return [linesOf(request)[name]].flat().join(',').split(',').at(-1)?.trim() || undefined
 }
 
 /** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */

@@ -5,7 +5,10 @@ import type { Issuer } from '../pipeline.ts'
 
 /** What an issuer's answer came to: a token, or why it was refused. */
 export interface Verdict {
-  readonly issuer: Issuer
+  /** Identifier of the issuer that answered. */
+  readonly issuer: string
+  /** Size of its answer. */
+  readonly bytes: number
   readonly answeredMs: number
   readonly accepted?: ReadToken | undefined
   readonly refused?: BearwardError | undefined
@@ -28,18 +31,24 @@ const MAX_ACCEPTED_BYTES = 32 * 1024 * 1024
 const MAX_REFUSED = 5_000
 const MAX_REFUSED_BYTES = 8 * 1024 * 1024
 const REFUSAL_MS = 10_000
-const OVERHEAD_BYTES = 2_048
+const OVERHEAD_BYTES = 1_024
+// What JSON takes once it is parsed, against its length as text.
+const PARSED_FACTOR = 8
+
+function weigh({ bytes }: Verdict, token: string): number {
+  return token.length + PARSED_FACTOR * bytes + OVERHEAD_BYTES
+}
 
 export function createAnswerCache(now: () => number): AnswerCache {
   const accepted = new LRUCache<string, Verdict>({
     max: MAX_ACCEPTED,
     maxSize: MAX_ACCEPTED_BYTES,
-    sizeCalculation: (_, token) => token.length + OVERHEAD_BYTES,
+    sizeCalculation: weigh,
   })
   const refused = new LRUCache<string, Verdict>({
     max: MAX_REFUSED,
     maxSize: MAX_REFUSED_BYTES,
-    sizeCalculation: (_, token) => token.length + OVERHEAD_BYTES,
+    sizeCalculation: weigh,
   })
   let epoch = 0
 
@@ -49,14 +58,15 @@ export function createAnswerCache(now: () => number): AnswerCache {
   }
 
   return {
-    get(token, issuer, lifeMs) {
+    get(token, { identifier }, lifeMs) {
       const good = accepted.get(token)
-      if (good?.issuer === issuer && isYoung(good, lifeMs)) return good
+      if (good?.issuer === identifier && isYoung(good, lifeMs)) return good
       const bad = refused.get(token)
-      return bad?.issuer === issuer && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
+      return bad?.issuer === identifier && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
     },
     set(token, verdict, since = epoch) {
-      if (since !== epoch) return
+      // A refusal is good news for nobody: it is kept however old the question was.
+      if (verdict.accepted && since !== epoch) return
       const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
       into.set(token, verdict)
       outOf.delete(token)

@@ -4,7 +4,15 @@ import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, Issuer } from '../pipeline.ts'
 
 /** An answer that is of no use: the issuer's fault, never the caller's. */
-export class UselessAnswer extends Error {}
+export class UselessAnswer extends Error {
+  /** Where the issuer said when to come back. */
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
 
 const FOREIGN_MEMBERS = ['at_hash', 'c_hash', 's_hash', 'events']
 const FOREIGN_TYPES = ['id', 'refresh', 'offline', 'logout']
@@ -94,11 +102,16 @@ export function requireAgreement(
   answer: AccessToken<unknown>,
   { identifier }: Issuer,
 ): void {
-  for (const name of ['subject', 'clientId', 'expiresAtSeconds'] as const) {
-    const [said, answered] = [jwt[name], answer[name]]
-    if (said !== undefined && answered !== undefined && said !== answered) {
-      const message = `issuer "${identifier}" answers with a ${name} that contradicts the token's own`
-      throw new BearwardError('issuer_unavailable', `${message}: ${quote(answered)}, not ${quote(said)}`)
-    }
+  const pairs = [
+    ['sub', jwt.subject, answer.subject],
+    ['client_id', jwt.clientId, answer.clientId],
+    ['exp', jwt.expiresAtSeconds, answer.expiresAtSeconds],
+    ['cnf.jkt', jwt.confirmation?.jkt, answer.confirmation?.jkt],
+    ['cnf.x5t#S256', jwt.confirmation?.['x5t#S256'], answer.confirmation?.['x5t#S256']],
+  ] as const
+  for (const [name, said, answered] of pairs) {
+    if (said === undefined || answered === undefined || said === answered) continue
+    const message = `issuer "${identifier}" answers with a \`${name}\` that contradicts the token's own`
+    throw new BearwardError('issuer_unavailable', `${message}: ${quote(answered)}, not ${quote(said)}`)
   }
 }

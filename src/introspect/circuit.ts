@@ -12,11 +12,12 @@ export class CircuitOpen extends Error {
 
 /** Stops asking an endpoint that is down, and tries it with one request at a time until it is back. */
 export interface Circuit {
-  /** @throws {CircuitOpen} */
+  /** Lets a request pass that may be the probe. @throws {CircuitOpen} */
   readonly enter: () => void
+  /** Whether `enter` would refuse. @throws {CircuitOpen} */
+  readonly check: () => void
   readonly succeed: () => void
   readonly fail: () => void
-  readonly isOpen: () => boolean
   readonly remainingMs: () => number
 }
 
@@ -33,15 +34,19 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
     return failures >= FAILURES_TO_OPEN
   }
 
+  function check(): void {
+    if (!isOpen()) return
+    // A probe that was lost with its request must not keep the circuit open for ever.
+    const probing = probeSinceMs !== undefined && Math.abs(now() - probeSinceMs) < probeMs
+    if (probing || pause.remainingMs() > 0) throw new CircuitOpen(pause.remainingMs())
+  }
+
   return {
-    isOpen,
     remainingMs: pause.remainingMs,
+    check,
     enter() {
-      if (!isOpen()) return
-      // A probe that was lost with its request must not keep the circuit open for ever.
-      const probing = probeSinceMs !== undefined && Math.abs(now() - probeSinceMs) < probeMs
-      if (probing || pause.remainingMs() > 0) throw new CircuitOpen(pause.remainingMs())
-      probeSinceMs = now()
+      check()
+      if (isOpen()) probeSinceMs = now()
     },
     succeed() {
       failures = 0

@@ -1,5 +1,7 @@
+import { quote } from '../errors.ts'
 import { misconfigured, text } from '../options/checks.ts'
 import { isObject, type Json, type JsonObject, parseStrictObject } from '../parse/json.ts'
+import { UselessAnswer } from './answer.ts'
 import type { IntrospectionRequest } from './authentication.ts'
 
 /** What an endpoint answered, read whole. */
@@ -41,7 +43,7 @@ export const rfc7662: IntrospectionDialect = {
     body: new URLSearchParams({ token, token_type_hint: 'access_token' }),
   }),
   read(response) {
-    if (response.status !== 200) throw new Error(describeError(response))
+    if (response.status !== 200) throw new UselessAnswer(describeError(response))
     return requireJson(response)
   },
 }
@@ -69,7 +71,7 @@ export function googleTokenInfo(): IntrospectionDialect {
       // An expired, revoked or foreign token: 400 with an error that is named or only described.
       const refused = answer['error'] === 'invalid_token' || answer['error_description'] === 'Invalid Value'
       if (response.status === 400 && refused) return { active: false }
-      if (response.status !== 200) throw new Error(describeError(response))
+      if (response.status !== 200) throw new UselessAnswer(describeError(response))
       const { aud, azp, sub, scope } = answer
       return present({
         active: true,
@@ -115,11 +117,11 @@ export function githubTokenCheck(options: {
     }),
     read(response) {
       if (response.status === 404) return { active: false }
-      if (response.status !== 200) throw new Error(describeError(response))
+      if (response.status !== 200) throw new UselessAnswer(describeError(response))
       // Member by member: the answer repeats the token itself.
       const { app, user, scopes, created_at: createdAt, expires_at: expiresAt } = requireJson(response)
       const issuedTo = isObject(app) ? (app['client_id'] as Json) : undefined
-      if (issuedTo !== clientId) throw new Error('it speaks of a token of another app')
+      if (issuedTo !== clientId) throw new UselessAnswer('it speaks of a token of another app')
       return present({
         active: true,
         token_type: 'Bearer',
@@ -152,13 +154,13 @@ const GITHUB_SCOPES: Readonly<Record<string, readonly string[]>> = {
   'write:discussion': ['read:discussion'],
 }
 
-/** The strict JSON object of an answer. @throws {Error} where it is none */
+/** The strict JSON object of an answer. @throws {UselessAnswer} where it is none */
 export function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!/^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type))
-    throw new Error(`it answered with content type ${JSON.stringify(type.slice(0, 60))}, not JSON`)
+    throw new UselessAnswer(`it answered with content type ${quote(type)}, not JSON`)
   const object = parseStrictObject(body)
-  if (!object) throw new Error('it answered with something that is no strict JSON object')
+  if (!object) throw new UselessAnswer('it answered with something that is no strict JSON object')
   return object
 }
 
@@ -177,14 +179,14 @@ const UNSUPPORTED =
 function seconds(value: Json | undefined): number | undefined {
   if (value === undefined) return undefined
   const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value
-  if (typeof number !== 'number') throw new Error('it answered with a time that is no number')
+  if (typeof number !== 'number') throw new UselessAnswer('it answered with a time that is no number')
   return number
 }
 
 function timestamp(value: Json | undefined): number | undefined {
   if (value === undefined || value === null) return undefined
   const ms = typeof value === 'string' ? Date.parse(value) : Number.NaN
-  if (Number.isNaN(ms)) throw new Error('it answered with a time that is no timestamp')
+  if (Number.isNaN(ms)) throw new UselessAnswer('it answered with a time that is no timestamp')
   return Math.floor(ms / 1000)
 }
 

@@ -11,56 +11,65 @@ import type { IntrospectionDialect, IntrospectionResponse } from './dialects.ts'
 /** The endpoint did not answer, or answered that it is broken: what counts towards its circuit. */
 export class Outage extends Error {}
 
-/** The endpoint asks to be left alone for a while. */
-export class Throttled extends Error {
-  readonly retryAfterSeconds: number
-
-  constructor(retryAfterSeconds: number) {
-    super('it answered with status 429')
-    this.retryAfterSeconds = retryAfterSeconds
-  }
-}
-
 export interface EndpointSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
   readonly now: () => number
 }
 
-const MAX_ANSWER_BYTES = 512 * 1024
+const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
  * Asks an issuer's endpoint about one token, once more where the connection failed.
  *
- * @throws {Outage} where it cannot be reached, breaks off or answers with 5xx
- * @throws {Throttled}
- * @throws {UselessAnswer} for redirects, answers that are too large, and client credentials that cannot be had
+ * @throws {Outage} where it cannot be reached, gives no answer in time, breaks off or answers with 5xx
+ * @throws {UselessAnswer} for redirects, 429, answers that are too large, and client credentials that cannot be had
  */
 export async function askEndpoint(
   token: string,
   issuer: Issuer,
-  { auth }: IntrospectionSettings,
-  dialect: IntrospectionDialect,
+  options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs'> & { readonly dialect: IntrospectionDialect },
   settings: EndpointSettings,
   signal: AbortSignal,
 ): Promise<IntrospectionResponse> {
-  const endpoint = await addressOf(issuer, settings, signal)
-  const clientId = auth === 'none' ? undefined : auth.clientId
+  const { auth, timeoutMs, dialect } = options
+  // The time counts from here, not from when the request began to wait for its turn.
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), timeoutMs)
+  const ends = AbortSignal.any([signal, limit.signal])
+  let waitsForCredentials = false
 
-  async function attempt(): Promise<IntrospectionResponse> {
+  async function attempt(endpoint: string): Promise<IntrospectionResponse> {
     // Built for every attempt: an assertion is good for one.
-    const request = dialect.request(token, { endpoint, clientId })
+    const request = dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
+    waitsForCredentials = true
     if (auth !== 'none') await authenticate(request, issuer, auth, settings.now())
-    requireEndpoint(request.url, settings.insecureHosts)
-    return read(await send(request, settings.fetch, signal), signal)
+    waitsForCredentials = false
+    requireEndpoint(request.url, settings.insecureHosts, true)
+    return read(await send(request, settings.fetch, ends))
   }
 
+  async function exchange(): Promise<IntrospectionResponse> {
+    const endpoint = await addressOf(issuer, settings, ends)
+    try {
+      return await attempt(endpoint)
+    } catch (fault) {
+      // Asking about a token changes nothing, so that it may be asked twice; but not after the time is up.
+      if (!(fault instanceof ConnectionFailed) || ends.aborted) throw fault
+      return await attempt(endpoint)
+    }
+  }
+
+  const expired = new Promise<never>((_, reject) => {
+    ends.addEventListener('abort', () => {
+      const late = `no answer within ${timeoutMs} ms`
+      reject(waitsForCredentials ? new UselessAnswer('our own credentials do not come in time') : new Outage(late))
+    })
+  })
   try {
-    return await attempt()
-  } catch (fault) {
-    // Asking about a token changes nothing, so that it may be asked twice; but not after the time is up.
-    if (!(fault instanceof ConnectionFailed) || signal.aborted) throw fault
-    return attempt()
+    return await Promise.race([exchange(), expired])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -81,12 +90,12 @@ async function addressOf(issuer: Issuer, settings: EndpointSettings, signal: Abo
   const alias = usesTls ? (aliases as Record<string, unknown> | undefined)?.['introspection_endpoint'] : undefined
   const endpoint = alias ?? metadata['introspection_endpoint']
   if (typeof endpoint !== 'string') throw new UselessAnswer('its metadata names no `introspection_endpoint`')
-  requireEndpoint(endpoint, settings.insecureHosts)
+  requireEndpoint(endpoint, settings.insecureHosts, issuer.local)
   return endpoint
 }
 
-function requireEndpoint(url: string, insecureHosts: readonly string[]): void {
-  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts) : 'an absolute URL'
+function requireEndpoint(url: string, insecureHosts: readonly string[], loopback: boolean): void {
+  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts, loopback) : 'an absolute URL'
   if (fault) throw new UselessAnswer(`its endpoint is not asked: expected ${fault}`)
 }
 
@@ -96,11 +105,20 @@ async function authenticate(
   auth: Exclude<IntrospectionSettings['auth'], 'none'>,
   nowMs: number,
 ): Promise<void> {
+  const presented = request.headers.get('Authorization')
   try {
     await auth.authenticate(request, { issuer: identifier, nowMs })
   } catch (cause) {
-    // Its message is not repeated: it may hold the credential.
-    throw new UselessAnswer(`our own credentials (${auth.method}) cannot be had`, { cause })
+    // Neither repeated nor handed on: such an error may quote the credential.
+    throw new UselessAnswer(
+      `our own credentials (${auth.method}) cannot be had: ${cause instanceof Error ? cause.name : 'unknown reason'}`,
+    )
+  }
+  // The endpoint would answer about our own token, and any token at all would be as good as ours.
+  if (presented !== null && request.headers.get('Authorization') !== presented) {
+    throw new UselessAnswer(
+      `our own credentials (${auth.method}) take the header in which the dialect presents the token`,
+    )
   }
 }
 
@@ -116,18 +134,16 @@ async function send(
   }
 }
 
-async function read(response: Response, signal: AbortSignal): Promise<IntrospectionResponse> {
+async function read(response: Response): Promise<IntrospectionResponse> {
   const { status, headers, type } = response
   let body: Uint8Array | undefined
   try {
     body = await readBytes(response.body, MAX_ANSWER_BYTES)
   } catch (cause) {
-    throw new Outage(signal.aborted ? 'it did not answer in time' : `it broke off its answer: ${fetchFault(cause)}`, {
-      cause,
-    })
+    throw new Outage(`it broke off its answer: ${fetchFault(cause)}`, { cause })
   }
   if (status >= 500) throw new Outage(`it answered with status ${status}`)
-  if (status === 429) throw new Throttled(retryAfter(headers))
+  if (status === 429) throw new UselessAnswer('it answered with status 429', { retryAfterSeconds: retryAfter(headers) })
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     throw new UselessAnswer('it answered with a redirect, and none is followed')
   }

@@ -2,14 +2,13 @@ import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireTimely } from '../access-token.ts'
 import { BearwardError } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
-import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
 import { readAnswer, requireAgreement } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
-import { createLine, type Line, type LineSettings, unavailable } from './line.ts'
+import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
 
 /** Asks issuers about tokens, and remembers what they said. */
 export interface Introspection<Claims> {
@@ -39,9 +38,10 @@ export interface IntrospectionContext extends LineSettings {
   readonly expandScopes: ScopeExpansion
 }
 
-/** What goes on with one issuer. */
+/** What goes on with one issuer, under whichever settings its resolver gave last. */
 interface Inquiries {
-  readonly issuer: Issuer
+  issuer: Issuer
+  options: IntrospectionSettings
   readonly line: Line
   /** One inquiry at a time for each token. */
   readonly verdicts: SharedLoaders<Verdict>
@@ -57,40 +57,43 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
 
   function inquiriesTo(issuer: Issuer, options: IntrospectionSettings): Inquiries {
+    // Found by name: the same issuer described twice has one endpoint, one circuit and one limit.
     const known = inquiries.get(issuer.identifier)
-    if (known?.issuer === issuer) return known
+    if (known) return Object.assign(known, { issuer, options })
     // Tenants come and go; what is lost with the oldest is the memory of an outage.
     if (inquiries.size >= MAX_ISSUERS) inquiries.delete(inquiries.keys().next().value ?? '')
-    const line = createLine(issuer, options, settings)
+    const line = createLine(issuer.identifier, options, settings)
     const verdicts = createSharedLoaders({
       async load(token: string, signal) {
         const epoch = answers.epoch()
-        return { verdict: judge(await line.ask(token, signal), issuer, options), epoch }
+        const answer = await line.ask(token, made.issuer, made.options, signal)
+        return { verdict: judge(answer, made.issuer), epoch }
       },
       loaded(token, { verdict, epoch }) {
         line.answered()
-        if (options.cacheMs > 0) answers.set(token, verdict, epoch)
+        if (made.options.cacheMs > 0) answers.set(token, verdict, epoch)
         return verdict
       },
       failed: (_, cause) => line.failed(cause),
       max: 5 * options.maxConcurrent,
-      timeoutMs: options.timeoutMs,
+      // The line keeps the time; this bound is for what it does not see.
+      timeoutMs: maxWaitMs(options) + options.timeoutMs + 1_000,
       now,
     })
-    const made = { issuer, line, verdicts }
+    const made: Inquiries = { issuer, options, line, verdicts }
     inquiries.set(issuer.identifier, made)
     return made
   }
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
-  function judge(answer: JsonObject, issuer: Issuer, options: IntrospectionSettings): Verdict {
-    const expandOwn = createScopeExpansion(new Map(Object.entries(options.dialect?.implies ?? {})))
+  function judge({ claims, bytes }: Answer, issuer: Issuer): Verdict {
+    const source = { issuer: issuer.identifier, answeredMs: now(), bytes }
+    const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const expandScopes: ScopeExpansion = (granted) => settings.expandScopes(expandOwn(granted))
-    const answeredMs = now()
     try {
-      return { issuer, answeredMs, accepted: readAnswer(answer, issuer, expandScopes, answeredMs) }
+      return { ...source, accepted: readAnswer(claims, issuer, expandScopes, source.answeredMs) }
     } catch (refused) {
-      if (refused instanceof BearwardError) return { issuer, answeredMs, refused }
+      if (refused instanceof BearwardError) return { ...source, refused }
       throw refused
     }
   }
@@ -104,7 +107,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     try {
       return await verdicts.join(token, context)
     } catch (cause) {
-      const error = cause instanceof BearwardError ? cause : unavailable(issuer, cause)
+      const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
       const mayBridge = options.staleOnOutageMs > 0 && line.isOutage(error)
       const old = mayBridge ? answers.get(token, issuer, options.cacheMs + options.staleOnOutageMs) : undefined
       if (!old?.accepted) throw error
@@ -139,17 +142,32 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     async confirm(token, jwt, issuer, context) {
       const answer = accept(await verdictOn(token, issuer, context))
       requireAgreement(jwt, answer, issuer)
-      if (!answer.confirmation) return jwt
-      return Object.freeze({ ...jwt, confirmation: Object.freeze({ ...jwt.confirmation, ...answer.confirmation }) })
+      if (answer.audience.length > 0) requireRecipient(answer, { ...issuer, clients: undefined })
+      // What the issuer took back since it signed the token is taken back.
+      const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
+      if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
+      const confirmation = answer.confirmation && Object.freeze({ ...jwt.confirmation, ...answer.confirmation })
+      return Object.freeze({ ...jwt, scopes: Object.freeze(scopes), ...(confirmation && { confirmation }) })
     },
 
-    forget: answers.forget,
-    forgetAll: answers.forgetAll,
+    forget(token) {
+      answers.forget(token)
+      // A question that was put before is not the answer to one that is put now.
+      for (const { verdicts } of inquiries.values()) verdicts.forget(token)
+    },
+    forgetAll() {
+      answers.forgetAll()
+      for (const { verdicts } of inquiries.values()) verdicts.forgetAll()
+    },
     stop() {
       for (const { verdicts } of inquiries.values()) verdicts.stop()
       inquiries.clear()
     },
   }
+}
+
+function hasScopes({ claims }: AccessToken): boolean {
+  return (claims['scope'] ?? claims['scp'] ?? undefined) !== undefined
 }
 
 function requireOptions({ introspection, identifier }: Issuer): IntrospectionSettings {

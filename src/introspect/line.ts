@@ -1,24 +1,29 @@
-import { BearwardError, messageOf } from '../errors.ts'
+import { BearwardError, messageOf, quote } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
-import type { JsonObject } from '../parse/json.ts'
+import { type JsonObject, strictCopy } from '../parse/json.ts'
 import type { BearwardEvent, Issuer } from '../pipeline.ts'
-import { LoadAbandoned } from '../upstream/shared-loader.ts'
 import { UselessAnswer } from './answer.ts'
 import { CircuitOpen, createCircuit } from './circuit.ts'
 import { type IntrospectionResponse, rfc7662 } from './dialects.ts'
-import { askEndpoint, type EndpointSettings, Outage, Throttled } from './endpoint.ts'
+import { askEndpoint, type EndpointSettings, Outage } from './endpoint.ts'
 import { readSignedResponse, rfc9701Request } from './signed-response.ts'
 import { createSlots, NoFreeSlot } from './slots.ts'
+
+/** An answer, and how much of it there is. */
+export interface Answer {
+  readonly claims: JsonObject
+  readonly bytes: number
+}
 
 /** The line to one issuer's endpoint: limited, cut while the endpoint is down. */
 export interface Line {
   /** Asks about a token and reads the answer. What it throws is for `failed` to judge. */
-  readonly ask: (token: string, signal: AbortSignal) => Promise<JsonObject>
+  readonly ask: (token: string, issuer: Issuer, options: IntrospectionSettings, signal: AbortSignal) => Promise<Answer>
   /** Is told of an answer that was of use. */
   readonly answered: () => void
   /** Is told of every failure once; says what callers are refused with. */
   readonly failed: (cause: unknown) => BearwardError
-  /** Whether a refusal came of an outage and says nothing about the token. */
+  /** Whether a refusal came of the endpoint's outage and says nothing about the token. */
   readonly isOutage: (error: BearwardError) => boolean
 }
 
@@ -28,35 +33,35 @@ export interface LineSettings extends EndpointSettings {
   readonly emit: (event: BearwardEvent) => void
 }
 
-export function createLine(issuer: Issuer, options: IntrospectionSettings, settings: LineSettings): Line {
-  const { timeoutMs, maxConcurrent, dialect = rfc7662, signedResponse } = options
+/** How long a request may wait for its turn. */
+export function maxWaitMs({ timeoutMs }: IntrospectionSettings): number {
+  return Math.min(1_000, timeoutMs)
+}
+
+export function createLine(identifier: string, options: IntrospectionSettings, settings: LineSettings): Line {
   const { now, emit } = settings
   // What a lost request held comes free when it could no longer be alive.
-  const leaseMs = timeoutMs + 1_000
+  const leaseMs = options.timeoutMs + 1_000
   const circuit = createCircuit(now, leaseMs)
-  const slots = createSlots({ max: maxConcurrent, leaseMs, maxWaitMs: timeoutMs, now })
-  const spoken = signedResponse ? { ...dialect, request: rfc9701Request } : dialect
+  const slots = createSlots({ max: options.maxConcurrent, leaseMs, maxWaitMs: maxWaitMs(options), now })
   const outages = new WeakSet<BearwardError>()
 
-  async function exchange(token: string, signal: AbortSignal): Promise<IntrospectionResponse> {
-    circuit.enter()
-    const release = await slots.take()
-    try {
-      return await askEndpoint(token, issuer, options, spoken, settings, signal)
-    } finally {
-      release()
-    }
-  }
-
   return {
-    async ask(token, signal) {
-      const response = await exchange(token, signal)
-      if (signedResponse) return readSignedResponse(response, issuer, signedSettings(), signal)
+    async ask(token, issuer, { signedResponse, ...present }, signal) {
+      // Without its keys a signed answer is of no use: then the endpoint need not be asked.
+      if (signedResponse) await issuer.keys.current({ signal })
+      circuit.check()
+      const release = await slots.take(signal)
       try {
-        return dialect.read(response)
-      } catch (cause) {
-        // A dialect may throw what it likes; it is the answer that is at fault.
-        throw new UselessAnswer(messageOf(cause), { cause })
+        circuit.enter()
+        const dialect = present.dialect ?? (signedResponse ? { ...rfc7662, request: rfc9701Request } : rfc7662)
+        const response = await askEndpoint(token, issuer, { ...present, dialect }, settings, signal)
+        const claims = signedResponse
+          ? await readSignedResponse(response, issuer, signedSettings(issuer, present), signal)
+          : readWith(dialect, response)
+        return { claims, bytes: response.body.length }
+      } finally {
+        release()
       }
     },
 
@@ -64,24 +69,24 @@ export function createLine(issuer: Issuer, options: IntrospectionSettings, setti
 
     failed(cause) {
       if (cause instanceof BearwardError) return cause
-      const outage = cause instanceof Outage || cause instanceof LoadAbandoned
-      const heldBack = cause instanceof CircuitOpen || cause instanceof NoFreeSlot
+      const outage = cause instanceof Outage
       if (outage) circuit.fail()
-      else if (!heldBack) circuit.succeed()
-      const error = unavailable(issuer, cause, retryAfter(cause, circuit.remainingMs()))
-      if (outage || heldBack) outages.add(error)
-      if (!heldBack) emit({ type: 'introspection_failed', issuer: issuer.identifier, message: error.message, outage })
+      else if (cause instanceof UselessAnswer) circuit.succeed()
+      const error = unavailable(identifier, cause, retryAfter(cause, circuit.remainingMs()))
+      // Only the endpoint's own silence: a queue here, however it came about, must not revive old answers.
+      if (outage || cause instanceof CircuitOpen) outages.add(error)
+      const heldBack = cause instanceof CircuitOpen || cause instanceof NoFreeSlot
+      if (!heldBack) emit({ type: 'introspection_failed', issuer: identifier, message: error.message, outage })
       return error
     },
 
     isOutage: (error) => outages.has(error),
   }
 
-  function signedSettings() {
-    const { auth } = options
+  function signedSettings({ audience }: Issuer, { auth }: Pick<IntrospectionSettings, 'auth'>) {
     const clientId = auth === 'none' ? undefined : auth.clientId
     return {
-      audience: [settings.resource, ...(issuer.audience ?? []), ...(clientId === undefined ? [] : [clientId])],
+      audience: [settings.resource, ...(audience ?? []), ...(clientId === undefined ? [] : [clientId])],
       nowMs: now(),
       clockToleranceSeconds: settings.clockToleranceSeconds,
     }
@@ -89,12 +94,30 @@ export function createLine(issuer: Issuer, options: IntrospectionSettings, setti
 }
 
 /** The refusal of a token about which nothing could be learnt. */
-export function unavailable({ identifier }: Issuer, cause: unknown, retryAfterSeconds = 1): BearwardError {
+export function unavailable(identifier: string, cause: unknown, retryAfterSeconds = 1): BearwardError {
   const message = `issuer "${identifier}" cannot be asked about the token: ${messageOf(cause)}`
   return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
 }
 
+function readWith(
+  { name, read }: NonNullable<IntrospectionSettings['dialect']>,
+  response: IntrospectionResponse,
+): JsonObject {
+  let answer: JsonObject
+  try {
+    answer = read(response)
+  } catch (cause) {
+    if (cause instanceof UselessAnswer) throw cause
+    // A dialect may throw what it likes, the body's own words among it.
+    throw new UselessAnswer(`dialect ${quote(name)} cannot read its answer: ${quote(messageOf(cause))}`, { cause })
+  }
+  // A copy of our own, frozen: what a dialect hands out it may change later.
+  const copy = strictCopy(answer)
+  if (!copy) throw new UselessAnswer(`dialect ${quote(name)} made no JSON object of its answer`)
+  return copy
+}
+
 function retryAfter(cause: unknown, circuitMs: number): number {
-  if (cause instanceof Throttled) return cause.retryAfterSeconds
+  if (cause instanceof UselessAnswer && cause.retryAfterSeconds !== undefined) return cause.retryAfterSeconds
   return Math.max(1, Math.ceil(circuitMs / 1000))
 }

@@ -1,10 +1,10 @@
 /** No slot came free in time. */
 export class NoFreeSlot extends Error {}
 
-/** Limits how many requests run at once; those beyond wait in bounded number for bounded time. */
+/** Limits how many requests run at once; those beyond wait in line, in bounded number and for bounded time. */
 export interface Slots {
   /** Returns the function that gives the slot back. @throws {NoFreeSlot} */
-  readonly take: () => Promise<() => void>
+  readonly take: (signal: AbortSignal) => Promise<() => void>
 }
 
 export interface SlotSettings {
@@ -15,55 +15,69 @@ export interface SlotSettings {
   readonly now: () => number
 }
 
-const POLL_MS = 20
+interface Waiter {
+  readonly sinceMs: number
+  wake: () => void
+}
+
+const LOOK_MS = 100
 
 /**
- * Slots are leases, and who waits looks for itself on its own timer: in Workers a holder can vanish with its request, and a
- * queue of promises that one of the vanished was to wake would wait for ever.
+ * Slots are leases, and who waits is woken in order of arrival but also looks for itself now and then: in Workers a holder
+ * can vanish with its request, and so can the waiter that was woken.
  */
 export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slots {
-  const running = createLeases(max, leaseMs, now)
-  const waiting = createLeases(4 * max, maxWaitMs + leaseMs, now)
+  const leases = new Map<symbol, number>()
+  const line = new Set<Waiter>()
+  let sweptMs = Number.NEGATIVE_INFINITY
+
+  /** Drops what its request took along; no more often than somebody looks, as it walks everything. */
+  function sweep(): void {
+    if (Math.abs(now() - sweptMs) < LOOK_MS) return
+    sweptMs = now()
+    for (const [held, sinceMs] of leases) if (Math.abs(now() - sinceMs) > leaseMs) leases.delete(held)
+    for (const waiter of line) if (Math.abs(now() - waiter.sinceMs) > maxWaitMs + leaseMs) line.delete(waiter)
+  }
+
+  function lease(): (() => void) | undefined {
+    if (leases.size >= max) sweep()
+    if (leases.size >= max) return undefined
+    const held = Symbol('slot')
+    leases.set(held, now())
+    return () => {
+      leases.delete(held)
+      const [next] = line
+      next?.wake()
+    }
+  }
 
   return {
-    async take() {
-      const free = running.take()
+    async take(signal) {
+      const free = line.size === 0 ? lease() : undefined
       if (free) return free
-      const leaveQueue = waiting.take()
-      if (!leaveQueue) throw new NoFreeSlot(`${max} requests run, and ${4 * max} wait already`)
+      if (line.size >= 4 * max) sweep()
+      if (line.size >= 4 * max) throw new NoFreeSlot(`${max} requests run, and ${line.size} wait already`)
+      const waiter: Waiter = { sinceMs: now(), wake() {} }
+      line.add(waiter)
       try {
-        for (let waitedMs = 0; waitedMs < maxWaitMs; waitedMs += POLL_MS) {
-          await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-          const freed = running.take()
+        for (let waitedMs = 0; waitedMs < maxWaitMs && !signal.aborted; waitedMs += LOOK_MS) {
+          await wokenWithin(waiter, Math.min(LOOK_MS, maxWaitMs))
+          const freed = lease()
           if (freed) return freed
         }
       } finally {
-        leaveQueue()
+        line.delete(waiter)
       }
       throw new NoFreeSlot(`${max} requests run, and none ended within ${maxWaitMs} ms`)
     },
   }
 }
 
-interface Leases {
-  /** Returns the function that ends the lease, or `undefined` where all are taken. */
-  readonly take: () => (() => void) | undefined
-}
-
-function createLeases(max: number, leaseMs: number, now: () => number): Leases {
-  const leases = new Map<symbol, number>()
-
-  function dropExpired(): void {
-    for (const [lease, sinceMs] of leases) if (Math.abs(now() - sinceMs) > leaseMs) leases.delete(lease)
-  }
-
-  return {
-    take() {
-      if (leases.size >= max) dropExpired()
-      if (leases.size >= max) return undefined
-      const lease = Symbol('lease')
-      leases.set(lease, now())
-      return () => void leases.delete(lease)
-    },
-  }
+async function wokenWithin(waiter: Waiter, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  await new Promise<void>((resolve) => {
+    waiter.wake = resolve
+    timer = setTimeout(resolve, ms)
+  })
+  clearTimeout(timer)
 }

@@ -32,6 +32,7 @@ export function describeSources({ identifier, metadata, keys, algorithms }: Issu
 export function createSources(issuer: IssuerSettings, settings: Settings): IssuerSources {
   const metadata = createMetadataSource(issuer, {
     ...settings,
+    loopback: true,
     timeoutMs: settings.keys.timeoutMs,
     maxStaleMs: settings.keys.maxStaleMs,
     onStale(fault) {
@@ -51,13 +52,14 @@ export function createSources(issuer: IssuerSettings, settings: Settings): Issue
 }
 
 export function createIssuer(settings: IssuerSettings, { metadata, keys }: IssuerSources): TrackedIssuer {
-  const { identifier, audience, clients, algorithms, profile, verifiesJwts, introspection } = settings
+  const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
   return {
     identifier,
     audience,
     clients,
     algorithms,
     profile,
+    local,
     verifiesJwts,
     introspection,
     keys,
@@ -75,7 +77,7 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
 }
 
 function keyLoader(
-  { identifier, keys, algorithms }: IssuerSettings,
+  { identifier, keys, algorithms, local }: IssuerSettings,
   metadata: MetadataSource,
   settings: Settings,
 ): LoadKeys {
@@ -87,9 +89,12 @@ function keyLoader(
   }
   return async (previous, signal) => {
     try {
-      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.get({ signal }))
+      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ signal }))
       const { document, maxAgeSeconds } = await fetchDocument(url, {
-        ...settings,
+        fetch: settings.fetch,
+        insecureHosts: settings.insecureHosts,
+        // Where the operator said so, anywhere; where the metadata says so, not on this machine unless the issuer is.
+        loopback: keys.from === 'url' || local,
         signal,
         maxBytes: MAX_DOCUMENT_BYTES,
         // Key sets are served under many media types, and what is not a key set does not parse as one.

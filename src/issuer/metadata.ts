@@ -1,17 +1,20 @@
 import { quote } from '../errors.ts'
+import { createBackOff } from '../upstream/back-off.ts'
 import { createSharedLoader } from '../upstream/shared-loader.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../upstream/fetch-document.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { CallContext } from '../pipeline.ts'
 
-/** An issuer's metadata, fetched when first needed and again when it has grown old. */
+/** An issuer's metadata, fetched when first needed and again, in the background, when it has grown old. */
 export interface MetadataSource {
   /**
-   * Has no back-off of its own: who asks has one.
+   * What is known, however old, up to its bound; fetched where nothing is.
    * @throws {UpstreamFault} and what a shared load throws
    */
   readonly get: (context: CallContext) => Promise<Record<string, unknown>>
-  /** Makes the next `get` ask again. */
+  /** As `get`, but where what is known was doubted, it waits a while for something newer. */
+  readonly getUndoubted: (context: CallContext) => Promise<Record<string, unknown>>
+  /** Says that what the metadata led to was not there. */
   readonly doubt: () => void
   readonly stop: () => void
 }
@@ -32,6 +35,8 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   let addresses = addressesOf(issuer)
   let known: { readonly document: Record<string, unknown>; readonly fetchedMs: number } | undefined
   let doubted = false
+  // For reloads in the background alone: who has to wait has a back-off of its own.
+  const backOff = createBackOff(settings.now)
 
   const loader = createSharedLoader({
     load: (signal) => fetchFirst(issuer.identifier, addresses, { ...settings, signal }),
@@ -40,9 +45,14 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       addresses = [url, ...addresses.filter((each) => each !== url)]
       known = { document, fetchedMs: settings.now() }
       doubted = false
+      backOff.succeed()
       return document
     },
-    failed: (cause) => cause,
+    failed(cause) {
+      backOff.fail()
+      if (known) settings.onStale(cause)
+      return cause
+    },
     timeoutMs: settings.timeoutMs,
     now: settings.now,
   })
@@ -53,25 +63,26 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     return passed < 0 ? FRESH_MS : passed
   }
 
+  async function get(context: CallContext): Promise<Record<string, unknown>> {
+    if (issuer.metadata.from === 'data') return issuer.metadata.document
+    if (!known || age(known.fetchedMs) >= settings.maxStaleMs) return loader.join(context)
+    const isOld = doubted || age(known.fetchedMs) >= FRESH_MS
+    if (isOld && backOff.remainingMs() === 0) loader.nudge(context)
+    return known.document
+  }
+
   return {
-    async get(context) {
-      if (issuer.metadata.from === 'data') return issuer.metadata.document
-      if (known && !doubted && age(known.fetchedMs) < FRESH_MS) return known.document
-      const usable = known && age(known.fetchedMs) < settings.maxStaleMs ? known : undefined
-      try {
-        return await loader.join(usable ? briefly(context, settings.timeoutMs / 2) : context)
-      } catch (fault) {
-        if (!usable) throw fault
-        settings.onStale(fault)
-        return usable.document
-      }
+    get,
+    async getUndoubted(context) {
+      // A hanging endpoint must not use up the time in which the keys can be fetched from where they were.
+      if (doubted && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
+      return get(context)
     },
     doubt: () => (doubted = true),
     stop: loader.stop,
   }
 }
 
-/** Leaves who waits the time to go on with what it has: a hanging endpoint must not use up the keys' time. */
 function briefly(context: CallContext, ms: number): CallContext {
   const limit = AbortSignal.timeout(ms)
   return { ...context, signal: context.signal ? AbortSignal.any([context.signal, limit]) : limit }

@@ -65,7 +65,9 @@ const REFUSAL_MS = 10_000
 interface Tenant {
   readonly issuer: TrackedIssuer
   readonly sources: IssuerSources
-  readonly untilMs: number
+  readonly answeredMs: number
+  /** Its sources are worth keeping, the answer itself is not to be relied on. */
+  readonly forgotten?: boolean
 }
 
 // What the resolver was asked for: an `iss`, or the issuer of tokens that name none.
@@ -74,30 +76,46 @@ const NAMED = 'iss:'
 
 /** Many tenants: a resolver is asked, and its answers are kept, bounded and checked. */
 function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerRegistry {
-  const { now } = settings
+  const { now, emit } = settings
   const tenants = new LRUCache<string, Tenant>({ max: MAX_TENANTS })
   // In a part of their own, so that junk cannot push tenants out.
-  const refusals = new LRUCache<string, { readonly untilMs: number }>({ max: MAX_REFUSALS })
+  const refusals = new LRUCache<string, { readonly answeredMs: number }>({ max: MAX_REFUSALS })
+  let epoch = 0
 
-  const asked = createSharedLoaders({
-    // The signal ends with the question, not with the caller: others may wait for the same answer.
-    load: async (hint, signal) => resolve(hint === OPAQUE ? { opaque: true } : { iss: identifierIn(hint) }, { signal }),
+  const questions = {
+    async load(hint: string, signal: AbortSignal) {
+      const since = epoch
+      // The signal ends with the question, not with the caller: others may wait for the same answer.
+      const answer = await resolve(hint === OPAQUE ? { opaque: true } : { iss: identifierIn(hint) }, { signal })
+      return { answer, since }
+    },
     loaded: keep,
-    failed: (_, cause) => cause,
+    failed: (_: string, cause: unknown) => cause,
     max: MAX_ASKED_AT_ONCE,
     timeoutMs: settings.keys.timeoutMs,
     now,
-  })
+  }
+  const asked = createSharedLoaders(questions)
+  // A flood of unknown issuers must not use up the bound for the known ones.
+  const renewed = createSharedLoaders(questions)
 
-  function isCurrent(entry: { readonly untilMs: number } | undefined, lifeMs: number): boolean {
-    // The second half catches a clock that was set back.
-    return entry !== undefined && now() < entry.untilMs && entry.untilMs - now() <= lifeMs
+  function isYounger(entry: { readonly answeredMs: number } | undefined, lifeMs: number): boolean {
+    const age = entry ? now() - entry.answeredMs : Number.NaN
+    return age >= 0 && age < lifeMs
   }
 
-  function keep(hint: string, answer: unknown): TrackedIssuer | undefined {
-    if (answer === undefined) {
+  function isTrusted(tenant: Tenant | undefined): tenant is Tenant {
+    return tenant !== undefined && !tenant.forgotten && isYounger(tenant, TRUST_MS)
+  }
+
+  function keep(
+    hint: string,
+    { answer, since }: { readonly answer: unknown; readonly since: number },
+  ): TrackedIssuer | undefined {
+    // Databases say null.
+    if (answer === undefined || answer === null) {
       tenants.delete(hint)
-      refusals.set(hint, { untilMs: now() + REFUSAL_MS })
+      refusals.set(hint, { answeredMs: now() })
       return undefined
     }
     const parsed = settings.parseIssuer(answer)
@@ -108,17 +126,21 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     const before = tenants.peek(hint)?.sources
     const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings)
     const issuer = createIssuer(parsed, sources)
-    tenants.set(hint, { issuer, sources, untilMs: now() + TRUST_MS })
+    tenants.set(hint, { issuer, sources, answeredMs: now(), forgotten: since !== epoch })
     return issuer
   }
 
-  async function ask(hint: string, context: CallContext): Promise<TrackedIssuer> {
+  async function ask(hint: string, known: Tenant | undefined, context: CallContext): Promise<TrackedIssuer> {
     let issuer: TrackedIssuer | undefined
     try {
-      issuer = await asked.join(hint, context)
+      issuer = await (known ? renewed : asked).join(hint, context)
     } catch (cause) {
-      if (cause instanceof BearwardError && cause.code === 'issuer_unavailable') throw cause
-      throw undecided(hint, messageOf(cause), cause)
+      if (!known || known.forgotten || !isYounger(known, settings.keys.maxStaleMs)) {
+        throw cause instanceof BearwardError && cause.code === 'issuer_unavailable' ? cause : undecided(hint, cause)
+      }
+      // Who was trusted stays so while nobody can say otherwise, as long as their keys would.
+      emit({ type: 'issuer_failed', issuer: known.issuer.identifier, message: messageOf(cause), retryInMs: 0 })
+      return known.issuer
     }
     if (issuer) return issuer
     throw refused(hint)
@@ -126,9 +148,9 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
 
   function find(hint: string, context: CallContext): TrackedIssuer | Promise<TrackedIssuer> {
     const tenant = tenants.get(hint)
-    if (tenant && isCurrent(tenant, TRUST_MS)) return tenant.issuer
-    if (hint.length > MAX_IDENTIFIER_LENGTH || isCurrent(refusals.get(hint), REFUSAL_MS)) throw refused(hint)
-    return ask(hint, context)
+    if (isTrusted(tenant)) return tenant.issuer
+    if (hint.length > MAX_IDENTIFIER_LENGTH || isYounger(refusals.get(hint), REFUSAL_MS)) throw refused(hint)
+    return ask(hint, tenant, context)
   }
 
   return {
@@ -140,16 +162,20 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     },
     trusts(issuer) {
       const tenant = tenants.get(NAMED + issuer.identifier)
-      return tenant?.issuer === issuer && isCurrent(tenant, TRUST_MS)
+      return isTrusted(tenant) && tenant.issuer === issuer
     },
     all: () => [...tenants.values()].map(({ issuer }) => issuer),
     forgetAnswers() {
-      for (const [hint, tenant] of tenants.entries()) tenants.set(hint, { ...tenant, untilMs: 0 })
+      epoch++
+      for (const [hint, tenant] of tenants.entries()) tenants.set(hint, { ...tenant, forgotten: true })
       refusals.clear()
+      asked.forgetAll()
+      renewed.forgetAll()
     },
     stop() {
       for (const { issuer } of tenants.values()) issuer.stop()
       asked.stop()
+      renewed.stop()
     },
   }
 }
@@ -171,8 +197,8 @@ function untrusted(identifier: string, expected: string): BearwardError {
   return new BearwardError('issuer_untrusted', `claim \`iss\`: expected ${expected}, got ${quote(identifier)}`)
 }
 
-function undecided(hint: string, reason: string, cause?: unknown): BearwardError {
+function undecided(hint: string, cause: unknown): BearwardError {
   const asked = hint === OPAQUE ? 'an issuer of opaque tokens' : `issuer ${quote(identifierIn(hint))}`
-  const message = `it cannot be decided whether ${asked} is trusted: ${reason}`
+  const message = `it cannot be decided whether ${asked} is trusted: ${messageOf(cause)}`
   return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds: 1 })
 }

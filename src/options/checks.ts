@@ -120,13 +120,24 @@ export function endpointUrl(insecureHosts: readonly string[]): Check<string> {
   }
 }
 
-/** Says what an endpoint's URL would have to be, or `undefined` where it may be spoken to as it is. */
-export function endpointFault(url: URL, insecureHosts: readonly string[]): string | undefined {
+/**
+ * Says what an endpoint's URL would have to be, or `undefined` where it may be spoken to as it is. `loopback`: whether this
+ * machine itself may be named; a document from elsewhere must not lead there.
+ */
+export function endpointFault(url: URL, insecureHosts: readonly string[], loopback = true): string | undefined {
   if (url.hash !== '') return 'a URL without fragment'
   if (url.username !== '' || url.password !== '') return 'a URL without user name and password'
+  if (isLoopback(url.hostname) && !loopback) return 'a URL that does not lead to this machine'
   if (url.protocol === 'https:') return undefined
   if (url.protocol === 'http:' && (isLoopback(url.hostname) || insecureHosts.includes(url.hostname))) return undefined
   return 'an https URL (http only on loopback and for hosts listed in "insecureHosts")'
+}
+
+/** Whether an address is one of this machine, or spoken to without TLS. */
+export function isLocal(address: string): boolean {
+  if (!URL.canParse(address)) return false
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'http:' || isLoopback(hostname)
 }
 
 function isLoopback(hostname: string): boolean {

@@ -5,6 +5,7 @@ import {
   arrayOf,
   type Check,
   endpointUrl,
+  isLocal,
   misconfigured,
   objectOf,
   oneOf,
@@ -26,6 +27,8 @@ export interface IssuerSettings {
     | { readonly from: 'data'; readonly jwks: JsonObject }
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
+  /** The operator put it on this machine, so that its documents may name addresses there. */
+  readonly local: boolean
   /** JWTs are verified here. */
   readonly verifiesJwts: boolean
   readonly introspection: IntrospectionSettings | undefined
@@ -70,6 +73,10 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
     audience: given.audience === null ? null : given.audience ? new Set(given.audience) : audience,
     clients: given.clients && new Set(given.clients),
     metadata: given.metadata,
+    local:
+      isLocal(given.issuer) ||
+      given.metadata.from === 'data' ||
+      (given.metadata.from === 'url' && isLocal(given.metadata.url)),
     ...given.jwt,
     introspection: given.introspection,
   }

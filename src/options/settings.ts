@@ -33,8 +33,8 @@ export interface Settings {
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
   readonly claims: StandardSchemaV1 | undefined
-  /** Scope → everything that it brings along, transitively. */
-  readonly implied: ReadonlyMap<string, ReadonlySet<string>>
+  /** Scope → what it brings along directly; free of cycles. */
+  readonly implied: ScopeImplications
   readonly resourceMetadata: ResourceMetadataSettings
   readonly realm: string | undefined
   readonly insecureHosts: readonly string[]
@@ -42,6 +42,8 @@ export interface Settings {
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
 }
+
+export type ScopeImplications = Readonly<Record<string, readonly string[]>>
 
 export interface TokenCacheSettings {
   readonly max: number
@@ -104,7 +106,7 @@ interface ParsedOptions {
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
   readonly claims: StandardSchemaV1 | undefined
-  readonly scopes: ReadonlyMap<string, ReadonlySet<string>>
+  readonly scopes: ScopeImplications
   readonly resourceMetadata: unknown
   readonly realm: string | undefined
   readonly insecureHosts: readonly string[]
@@ -203,16 +205,14 @@ const standardSchema: Check<StandardSchemaV1> = (value, option) => {
   return schema as StandardSchemaV1
 }
 
-const scopes: Check<ReadonlyMap<string, ReadonlySet<string>>> = (value, option) => {
-  const { implies } = objectOf<{ implies: ReadonlyMap<string, readonly string[]> }>(value ?? {}, option, {
-    implies: (given, name) => {
-      const table = objectOf<Record<string, readonly string[]>>(given ?? {}, name, allMembers(given, scopeNames))
-      return new Map(Object.entries(table))
-    },
+const scopes: Check<ScopeImplications> = (value, option) => {
+  const { implies } = objectOf<{ implies: ScopeImplications }>(value ?? {}, option, {
+    implies: (given, name) => objectOf<ScopeImplications>(given ?? {}, name, allMembers(given, scopeNames)),
   })
   const path = `${option}.implies`
-  for (const scope of implies.keys()) scopeName(scope, path)
-  return new Map([...implies.keys()].map((scope) => [scope, impliedBy(scope, implies, path, [])]))
+  const settled = new Set<string>()
+  for (const scope of Object.keys(implies)) requireNoCycle(scopeName(scope, path), implies, path, [], settled)
+  return implies
 }
 
 const scopeNames = arrayOf(scopeName, 'an array of scope names')
@@ -221,17 +221,20 @@ function allMembers<T>(value: unknown, check: Check<T>): Record<string, Check<T>
   return Object.fromEntries(Object.keys(value ?? {}).map((name) => [name, check]))
 }
 
-function impliedBy(
+function requireNoCycle(
   scope: string,
-  implies: ReadonlyMap<string, readonly string[]>,
+  implies: ScopeImplications,
   option: string,
   trail: readonly string[],
-): ReadonlySet<string> {
+  settled: Set<string>,
+): void {
   if (trail.includes(scope)) {
     throw misconfigured(option, `the cycle ${[...trail, scope].join(' → ')}`, 'implications without a cycle')
   }
-  const direct = implies.get(scope) ?? []
-  return new Set(direct.flatMap((next) => [next, ...impliedBy(next, implies, option, [...trail, scope])]))
+  if (settled.has(scope)) return
+  const direct = Object.hasOwn(implies, scope) ? (implies[scope] ?? []) : []
+  for (const next of direct) requireNoCycle(next, implies, option, [...trail, scope], settled)
+  settled.add(scope)
 }
 
 /** An observer's fault must not become a request's fault. */

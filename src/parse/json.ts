@@ -31,6 +31,15 @@ export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
   return sealedMembers(value, 0) === writtenMembers(text) ? (value as JsonObject) : undefined
 }
 
+/** Copies a value into strict JSON and freezes it whole; returns `undefined` where that makes no object. */
+export function strictCopy(value: unknown): JsonObject | undefined {
+  try {
+    return parseStrictObject(new TextEncoder().encode(JSON.stringify(value)))
+  } catch {
+    return undefined
+  }
+}
+
 /** Narrows to an object that is no array and not null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

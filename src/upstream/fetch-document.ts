@@ -24,6 +24,8 @@ export interface FetchedDocument {
 export interface FetchSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
+  /** Whether the address may be one of this machine. */
+  readonly loopback: boolean
   readonly maxBytes: number
   /** Media types that the answer may have; empty for any. */
   readonly mediaTypes: readonly string[]
@@ -36,7 +38,7 @@ export interface FetchSettings {
  * @throws {UpstreamFault}
  */
 export async function fetchDocument(url: string, settings: FetchSettings): Promise<FetchedDocument> {
-  requireEndpoint(url, settings.insecureHosts)
+  requireEndpoint(url, settings)
   const response = await request(url, settings)
   if (response.status !== 200) {
     await discard(response)
@@ -53,8 +55,8 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
   return { document: parseObject(url, bytes), maxAgeSeconds: maxAge(response.headers) }
 }
 
-function requireEndpoint(url: string, insecureHosts: readonly string[]): void {
-  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts) : 'an absolute URL'
+function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {
+  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts, loopback) : 'an absolute URL'
   if (fault) throw new UpstreamFault(`${quote(url)} is not asked: expected ${fault}`)
 }
 

@@ -73,6 +73,9 @@ export function createSharedLoader<Loaded, T = Loaded>({
       if (flight === own) flight = undefined
     }
     // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
+    // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
+    unref(heart)
+    unref(deadline)
     const promise = Promise.race([load(controller.signal), rejectionOf(controller.signal)]).then(
       (result) => {
         land()
@@ -87,7 +90,11 @@ export function createSharedLoader<Loaded, T = Loaded>({
     flight = own
     // Marks the promise as handled, in case that nobody follows it to its end.
     const settled = promise.then(ignore, ignore)
-    context.waitUntil?.(settled)
+    try {
+      context.waitUntil?.(settled)
+    } catch {
+      // A waitUntil that was torn off its context: the load goes on without it.
+    }
     return own
   }
 
@@ -151,6 +158,11 @@ function gone(signal: AbortSignal): CallerGone {
 
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
+function unref(timer: unknown): void {
+  // Node's timers are objects, those of other runtimes numbers.
+  if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref: () => void }).unref()
 }
 
 function ignore(): void {}

@@ -5,6 +5,9 @@ import { createSharedLoader, type SharedLoad, type SharedLoader } from './shared
 export interface SharedLoaders<T> {
   /** @throws as `SharedLoader.join`; `TooManyLoads` */
   readonly join: (key: string, context: CallContext) => Promise<T>
+  /** Later callers do not join what runs for this key now. */
+  readonly forget: (key: string) => void
+  readonly forgetAll: () => void
   readonly stop: () => void
 }
 
@@ -28,20 +31,24 @@ export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByK
     for (const [key, loader] of running) if (!loader.busy()) running.delete(key)
   }
 
+  function land(key: string, loader: SharedLoader<T>): void {
+    if (running.get(key) === loader) running.delete(key)
+  }
+
   function loaderFor(key: string): SharedLoader<T> {
     const found = running.get(key)
     if (found) return found
     if (running.size >= max) dropLost()
     if (running.size >= max) throw new TooManyLoads(`${max} loads run already`)
-    const loader = createSharedLoader<Loaded, T>({
+    const loader: SharedLoader<T> = createSharedLoader<Loaded, T>({
       ...settings,
       load: (signal) => load(key, signal),
       loaded(result) {
-        running.delete(key)
+        land(key, loader)
         return loaded(key, result)
       },
       failed(cause) {
-        running.delete(key)
+        land(key, loader)
         return failed(key, cause)
       },
     })
@@ -51,6 +58,8 @@ export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByK
 
   return {
     join: async (key, context) => loaderFor(key).join(context),
+    forget: (key) => void running.delete(key),
+    forgetAll: () => running.clear(),
     stop() {
       for (const loader of running.values()) loader.stop()
       running.clear()
