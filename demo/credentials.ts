@@ -12,7 +12,7 @@ import {
 } from './flows.ts'
 
 /** Tokens by the name under which the table shows them; `undefined` presents none. */
-export type Credentials = Readonly<Record<CredentialName, string | undefined>>
+export type Credentials = Readonly<Record<OpaqueName, string> & Record<CredentialName, string | undefined>>
 
 export type CredentialName =
   | 'client credentials'
@@ -20,6 +20,7 @@ export type CredentialName =
   | 'code + PKCE'
   | 'refresh token'
   | 'device code'
+  | 'late'
   | 'expired'
   | 'other audience'
   | 'ID token'
@@ -28,7 +29,7 @@ export type CredentialName =
   | OpaqueName
 
 /** Those that only the authorization server can read. */
-export type OpaqueName =
+type OpaqueName =
   | 'opaque: job'
   | 'opaque: alice'
   | 'opaque: carol'
@@ -44,8 +45,9 @@ export async function obtainCredentials(endpoints: Endpoints): Promise<Credentia
   const opaque = await obtainOpaqueCredentials(endpoints)
   // First, so that its second has passed by the time it is presented.
   const expired = await clientCredentials(endpoints, clients.hasty, { resource, scope: 'orders:read' })
-  const [job, backOffice, shop, kiosk, billing] = await Promise.all([
+  const [job, late, backOffice, shop, kiosk, billing] = await Promise.all([
     clientCredentials(endpoints, clients.job, { resource, scope: 'orders:read orders:write' }),
+    clientCredentials(endpoints, clients.job, { resource, scope: 'orders:read' }),
     clientCredentials(endpoints, clients.backOffice, { resource, scope: 'orders:admin' }),
     authorizationCode(endpoints, clients.shop, { resource, scope: 'orders:read orders:write' }, 'alice'),
     deviceCode(endpoints, clients.kiosk, { resource, scope: 'orders:read' }, 'bob'),
@@ -59,6 +61,7 @@ export async function obtainCredentials(endpoints: Endpoints): Promise<Credentia
     'code + PKCE': shop.accessToken,
     'refresh token': refreshed.accessToken,
     'device code': kiosk.accessToken,
+    late: late.accessToken,
     expired: expired.accessToken,
     'other audience': billing.accessToken,
     'ID token': shop.idToken,

@@ -1,7 +1,20 @@
-// What must happen: every row of the demo's table, as data. Both APIs are held to the same rows, in this order.
+// What must happen: every row of the demo's table, as data. All APIs are held to the same rows, in this order.
 
 import { billingResource, ordersResource } from './authorization-server.ts'
 import type { CredentialName } from './credentials.ts'
+import { rememberedSeconds } from './settings.ts'
+
+/** Rows that belong together, played once something has happened. */
+export interface Section {
+  readonly title: string
+  readonly after?: Happening
+  /** Which API is called. Default: the one that takes plain answers about opaque tokens. */
+  readonly answers?: 'plain' | 'signed'
+  readonly rows: readonly Row[]
+}
+
+/** What happens to the authorization server and its tokens while the APIs run. */
+export type Happening = 'carol signs out' | 'answers are forgotten' | 'outage' | 'recovery'
 
 export interface Row {
   /** Which token is presented. */
@@ -19,10 +32,14 @@ export interface Expectation {
   readonly status: number
   /** The `subject` in the answer. */
   readonly subject?: string
+  /** The `clientId` in the answer. */
+  readonly clientId?: string
   /** Why it is refused, by bearward's own name for it: one `invalid_token` says too little. */
   readonly code?: string
   /** Parameters of the challenge, of which `resource_metadata` is always one. None: there must be no challenge. */
   readonly challenge?: { readonly error?: string; readonly scope?: string }
+  /** There must be a Retry-After. Otherwise there must be none. */
+  readonly retryAfter?: true
 }
 
 /** Where the challenges send clients that need to know more. */
@@ -34,7 +51,11 @@ function refused(code: string): Expectation {
   return { status: 401, code, challenge: { error: 'invalid_token', scope: 'orders:read' } }
 }
 
-export const rows: readonly Row[] = [
+/** What an outage of the issuer looks like: no challenge, so that no client throws a good token away. */
+const unavailable: Expectation = { status: 503, code: 'issuer_unavailable', retryAfter: true }
+
+/** Nobody needs to be asked about these. */
+export const jwtRows: readonly Row[] = [
   { as: 'no token', method: 'GET', path: '/healthz', expect: { status: 200 } },
   { as: 'no token', method: 'GET', path: '/readyz', expect: { status: 200 } },
   { as: 'no token', method: 'GET', path: new URL(metadataUrl).pathname, expect: { status: 200 } },
@@ -93,6 +114,79 @@ export const rows: readonly Row[] = [
   },
 ]
 
+/** Accepted and refused alike, whether answers are signed or not. */
+const opaqueRows: readonly Row[] = [
+  { as: 'opaque: job', method: 'GET', path: '/me', expect: { status: 200, clientId: 'partner-job' } },
+  { as: 'opaque: job', method: 'GET', path: '/orders', expect: { status: 200 } },
+  { as: 'opaque: alice', method: 'GET', path: '/me', expect: { status: 200, subject: 'alice' } },
+  { as: 'opaque: expired', method: 'GET', path: '/orders', expect: refused('token_inactive') },
+  { as: 'opaque: made up', method: 'GET', path: '/orders', expect: refused('token_inactive') },
+  { as: 'opaque: other audience', method: 'GET', path: '/orders', expect: refused('audience_mismatch') },
+  // The authorization server calls it active, but for no audience.
+  { as: 'opaque: refresh token', method: 'GET', path: '/orders', expect: refused('audience_mismatch') },
+]
+
+/** The whole table. Each section goes on where the one before it ended. */
+export const sections: readonly Section[] = [
+  { title: 'JWTs, verified by the API itself', rows: jwtRows },
+  {
+    title: 'Opaque tokens: the API asks the authorization server (RFC 7662), which signs its answers (RFC 9701)',
+    answers: 'signed',
+    rows: opaqueRows,
+  },
+  {
+    title: `The same with plain answers, each remembered for ${rememberedSeconds} seconds`,
+    rows: [
+      ...opaqueRows,
+      {
+        as: 'opaque: job',
+        method: 'POST',
+        path: '/orders',
+        body: book,
+        expect: {
+          status: 403,
+          code: 'scope_insufficient',
+          challenge: { error: 'insufficient_scope', scope: 'orders:write' },
+        },
+      },
+      // Whichever token says that it is alice.
+      { as: 'code + PKCE', method: 'POST', path: '/orders', body: book, expect: { status: 201 } },
+      { as: 'opaque: alice', method: 'DELETE', path: '/orders/:id', of: 'code + PKCE', expect: { status: 204 } },
+      { as: 'opaque: carol', method: 'GET', path: '/me', expect: { status: 200, subject: 'carol' } },
+    ],
+  },
+  {
+    title: 'Carol signs out, and the portal revokes her token (RFC 7009): the APIs do not know yet',
+    after: 'carol signs out',
+    rows: [{ as: 'opaque: carol', method: 'GET', path: '/me', expect: { status: 200, subject: 'carol' } }],
+  },
+  {
+    title: `${rememberedSeconds} seconds later`,
+    after: 'answers are forgotten',
+    rows: [
+      { as: 'opaque: carol', method: 'GET', path: '/orders', expect: refused('token_inactive') },
+      { as: 'opaque: alice', method: 'GET', path: '/orders', expect: { status: 200 } },
+    ],
+  },
+  {
+    title: 'The authorization server is down: JWTs and remembered answers still count, others get a 503',
+    after: 'outage',
+    rows: [
+      { as: 'opaque: alice', method: 'GET', path: '/orders', expect: { status: 200 } },
+      { as: 'opaque: late', method: 'GET', path: '/orders', expect: unavailable },
+      { as: 'late', method: 'GET', path: '/orders', expect: { status: 200 } },
+    ],
+  },
+  {
+    title: 'The authorization server is back',
+    after: 'recovery',
+    rows: [
+      { as: 'opaque: late', method: 'GET', path: '/me', expect: { status: 200, clientId: 'partner-job' } },
+      { as: 'device code', method: 'GET', path: '/orders', expect: { status: 200 } },
+    ],
+  },
+]
+
 /** What stands beside a credential's name where the name does not say it. */
 export const notes: Partial<Record<CredentialName, string>> = {
   'client credentials': 'a nightly job, on its own behalf: orders:read orders:write',
@@ -103,4 +197,12 @@ export const notes: Partial<Record<CredentialName, string>> = {
   'other audience': `issued for ${billingResource}`,
   tampered: "the kiosk's token with orders:admin written into it",
   'ID token': "alice's, which says who signed in and not what may be done",
+  'opaque: job': "client credentials of a partner's job: orders:read",
+  'opaque: alice': "code + PKCE: alice signed in to a partner's portal: orders:read orders:write",
+  'opaque: carol': 'carol did so too',
+  'opaque: made up': 'never issued by anyone',
+  late: 'another one of the nightly job, which the APIs do not see before the outage',
+  'opaque: late': "the same of the partner's job",
+  'opaque: other audience': `issued for ${billingResource}`,
+  'opaque: refresh token': "alice's, which nobody but the authorization server should get to see",
 }

@@ -10,6 +10,8 @@ export interface Outcome {
   readonly status: number
   /** The WWW-Authenticate field as it came. */
   readonly challenge: string | undefined
+  /** The Retry-After field as it came. */
+  readonly retryAfter: string | undefined
   /** What differs from the expectation; empty when nothing does. */
   readonly differences: readonly string[]
 }
@@ -32,8 +34,9 @@ export async function runRows(url: string, rows: readonly Row[], credentials: Cr
     const answer = parseAnswer(await response.text())
     if (response.status === 201 && typeof answer['id'] === 'string') lastOrder.set(row.as, answer['id'])
     const challenge = response.headers.get('www-authenticate') ?? undefined
-    const differences = compare(row.expect, response.status, challenge, answer)
-    outcomes.push({ row, status: response.status, challenge, differences })
+    const retryAfter = response.headers.get('retry-after') ?? undefined
+    const came = { status: response.status, challenge, retryAfter }
+    outcomes.push({ row, ...came, differences: compare(row.expect, came, answer) })
   }
   return outcomes
 }
@@ -48,8 +51,7 @@ function parseAnswer(text: string): Record<string, unknown> {
 
 function compare(
   expected: Expectation,
-  status: number,
-  challenge: string | undefined,
+  { status, challenge, retryAfter }: Pick<Outcome, 'status' | 'challenge' | 'retryAfter'>,
   answer: Record<string, unknown>,
 ): string[] {
   const differences: string[] = []
@@ -58,6 +60,7 @@ function compare(
   }
   differ('status', expected.status, status)
   if (expected.subject !== undefined) differ('subject', expected.subject, answer['subject'])
+  if (expected.clientId !== undefined) differ('clientId', expected.clientId, answer['clientId'])
   if (expected.code !== undefined) differ('code', expected.code, answer['code'])
   const got = challenge === undefined ? undefined : parseChallenge(challenge)
   if (challenge !== undefined && !got) differences.push(`challenge: not one by the grammar: ${challenge}`)
@@ -65,6 +68,8 @@ function compare(
   differ('error', expected.challenge?.error, got?.params['error'])
   differ('resource_metadata', expected.challenge && metadataUrl, got?.params['resource_metadata'])
   differ('scope', expected.challenge?.scope, got?.params['scope'])
+  const mayRetry = retryAfter === undefined ? undefined : /^[1-9]\d*$/.test(retryAfter) || retryAfter
+  differ('Retry-After', expected.retryAfter, mayRetry)
   return differences
 }
 

@@ -1,15 +1,16 @@
 // `npm start`: OAuth 2.0 end to end on this machine. Starts everything, shows what both APIs answer, stops everything.
 
-import { ordersResource, startAuthorizationServer } from './authorization-server.ts'
+import { startAuthorizationServer } from './authorization-server.ts'
 import { obtainCredentials, type Credentials } from './credentials.ts'
-import { rows } from './expectations.ts'
+import { sections } from './expectations.ts'
 import { discoverEndpoints } from './flows.ts'
 import { startNodeApi } from './node-api.ts'
 import { parseOptions, portFlags, usage, UsageError, type DemoOptions, type Ports } from './options.ts'
+import { playSections, type PlayedSection } from './play.ts'
 import { PortTaken, requireFreePort } from './ports.ts'
-import { runRows } from './run.ts'
+import { settingsFor, signedSettingsFor } from './settings.ts'
 import { layOut } from './table.ts'
-import { bundleWorker, startWorker, type RunningApi } from './worker.ts'
+import { bundleWorker, startWorker, type RunningApi, type WorkerBundle } from './worker.ts'
 
 /** How to stop what is running, in the order in which it was started. */
 const running: (() => Promise<unknown>)[] = []
@@ -50,28 +51,35 @@ async function demonstrate({ once, ports }: DemoOptions): Promise<void> {
   say(`  ${issuer}`)
 
   say('Bundling the Worker (wrangler) and starting both APIs (workerd, Node) …')
-  // No tolerance, so that an expired token is refused at once and not ten seconds later.
-  const settings = { ISSUER: issuer, RESOURCE: ordersResource, CLOCK_TOLERANCE_SECONDS: '0' }
-  const [worker, node] = await Promise.all([
-    startTheWorker(ports.worker, settings),
-    startTheNodeApi(ports.node, settings),
+  const bundle = bundleTheWorker()
+  const [worker, node, signedWorker, signedNode] = await Promise.all([
+    bundle.then((built) => startTheWorker(built, ports.worker, settingsFor(issuer))),
+    startTheNodeApi(ports.node, settingsFor(issuer)),
+    // Played against and then stopped: any port will do.
+    bundle.then((built) => startTheWorker(built, 0, signedSettingsFor(issuer))),
+    startTheNodeApi(0, signedSettingsFor(issuer)),
   ])
   say(`  Worker ${worker.url}\n  Node   ${node.url}`)
 
   say('Obtaining tokens by client credentials, authorization code with PKCE, device code and refresh …')
-  const credentials = await obtainCredentials(await discoverEndpoints(issuer))
+  const endpoints = await discoverEndpoints(issuer)
+  const credentials = await obtainCredentials(endpoints)
 
-  say('Calling both APIs …\n')
-  const table = layOut(rows, [
-    { name: 'Worker', outcomes: await runRows(worker.url, rows, credentials) },
-    { name: 'Node', outcomes: await runRows(node.url, rows, credentials) },
-  ])
+  say('Calling both APIs, also after a token was revoked and while the authorization server is down …\n')
+  const apis = [
+    { name: 'Worker', plain: worker.url, signed: signedWorker.url },
+    { name: 'Node', plain: node.url, signed: signedNode.url },
+  ]
+  const played = await playSections(sections, { authorizationServer, endpoints, credentials, apis })
+  await Promise.all([signedWorker.stop(), signedNode.stop()])
+  const table = layOut(played)
   say(table.text)
   if (table.unexpected === 0) {
-    say(`\nAll ${rows.length * 2} answers are as expected.`)
+    say(`\nAll ${answersIn(played)} answers are as expected.`)
   } else {
     say(`\n${table.unexpected} UNEXPECTED, see above.`)
-    say(`\nThe Worker wrote:\n${worker.lastOutput()}\n\nThe Node API wrote:\n${node.lastOutput()}`)
+    say(`\nThe Workers wrote:\n${lastOutputOf(worker, signedWorker)}`)
+    say(`\nThe Node APIs wrote:\n${lastOutputOf(node, signedNode)}`)
   }
 
   if (once) return finish(table.unexpected === 0 ? 0 : 1)
@@ -82,10 +90,22 @@ async function demonstrate({ once, ports }: DemoOptions): Promise<void> {
   shown = true
 }
 
-async function startTheWorker(port: number, vars: Record<string, string>): Promise<RunningApi> {
+function answersIn(played: readonly PlayedSection[]): number {
+  return played.flatMap(({ columns }) => columns.flatMap(({ outcomes }) => outcomes)).length
+}
+
+function lastOutputOf(...apis: readonly RunningApi[]): string {
+  return apis.map((api) => api.lastOutput()).join('\n')
+}
+
+function bundleTheWorker(): Promise<WorkerBundle> {
   const bundling = bundleWorker(interrupted.signal)
   running.push(() => bundling)
-  const worker = await startWorker(await bundling, {
+  return bundling
+}
+
+async function startTheWorker(bundle: WorkerBundle, port: number, vars: Record<string, string>): Promise<RunningApi> {
+  const worker = await startWorker(bundle, {
     port,
     vars,
     onCrash: (output) => void fail(`workerd crashed. Its last output:\n${output}`),
@@ -121,6 +141,7 @@ function curlLines(worker: string, node: string, credentials: Credentials): stri
   const [alice, bob] = [credentials['code + PKCE'], credentials['device code']].map(
     (token) => `-H 'Authorization: Bearer ${token}'`,
   )
+  const opaque = `-H 'Authorization: Bearer ${credentials['opaque: alice']}'`
   const order = `-H 'Content-Type: application/json' -d '{"item":"A honey pot","quantity":2}'`
   return [
     '# alice, on the Worker and on Node',
@@ -128,6 +149,8 @@ function curlLines(worker: string, node: string, credentials: Credentials): stri
     `curl -i ${node}/me ${alice}`,
     `curl -i ${worker}/orders ${alice} ${order}`,
     `curl -i ${worker}/orders ${alice}`,
+    '# alice with an opaque token, about which the API asks the authorization server',
+    `curl -i ${node}/me ${opaque}`,
     '# bob may read and not write',
     `curl -i ${node}/orders ${bob}`,
     `curl -i ${node}/orders ${bob} ${order}`,

@@ -2,14 +2,9 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import { parseChallenge } from './challenge.ts'
-import { metadataUrl, notes, type Row } from './expectations.ts'
+import { metadataUrl, notes } from './expectations.ts'
+import type { PlayedSection } from './play.ts'
 import type { Outcome } from './run.ts'
-
-/** The outcomes of one API, in the order of the rows. */
-export interface Column {
-  readonly name: string
-  readonly outcomes: readonly Outcome[]
-}
 
 export interface Table {
   readonly text: string
@@ -17,34 +12,48 @@ export interface Table {
   readonly unexpected: number
 }
 
+/** A line of cells, or one that runs across the columns. */
+type Line = readonly string[] | string
+
 /** Lays out who asked for what, what each API answered, and the challenge that came along. */
-export function layOut(rows: readonly Row[], columns: readonly Column[]): Table {
-  const lines = [['presented', 'request', ...columns.map(({ name }) => name), 'challenge']]
-  const remarks = new Map<number, string[]>()
+export function layOut(sections: readonly PlayedSection[]): Table {
+  const names = sections[0]?.columns.map(({ name }) => name) ?? []
+  const lines: Line[] = [['presented', 'request', ...names, 'challenge']]
   let unexpected = 0
-  for (const [index, row] of rows.entries()) {
-    const outcomes = columns.map(({ name, outcomes: all }) => ({ name, ...all[index]! }))
-    const challenges = outcomes.map(({ challenge }) => readable(challenge))
-    const remark = outcomes.flatMap(({ name, differences }) => differences.map((text) => `${name}: ${text}`))
-    unexpected += outcomes.filter(({ differences }) => differences.length > 0).length
-    if (!challenges.every((challenge) => isDeepStrictEqual(challenge, challenges[0]))) {
-      unexpected += 1
-      remark.push(...outcomes.map(({ name, challenge }) => `${name} alone answers: ${challenge ?? 'no challenge'}`))
+  for (const { title, columns } of sections) {
+    lines.push('', title)
+    for (const index of columns[0]?.outcomes.keys() ?? []) {
+      const outcomes = columns.map(({ name, outcomes: all }) => ({ name, ...all[index]! }))
+      const remarks = remarksOn(outcomes)
+      unexpected += remarks.length
+      lines.push(cellsOf(outcomes), ...remarks.map((remark) => `    ${remark}`))
     }
-    const owner = row.of === undefined ? '' : ` of ${row.of}`
-    lines.push([
-      row.as,
-      `${row.method.padEnd(6)} ${row.path}${owner}`,
-      ...outcomes.map(({ status, differences }) => `${status} ${differences.length === 0 ? 'ok' : 'UNEXPECTED'}`),
-      challenges[0] ?? '',
-    ])
-    if (remark.length > 0) remarks.set(lines.length - 1, remark)
   }
-  const text = align(lines).flatMap((line, index) => [
-    line,
-    ...(remarks.get(index) ?? []).map((remark) => `    ${remark}`),
-  ])
-  return { text: [...text, '', ...legend()].join('\n'), unexpected }
+  return { text: [...align(lines), '', ...legend()].join('\n'), unexpected }
+}
+
+type NamedOutcome = Outcome & { readonly name: string }
+
+function cellsOf(outcomes: readonly NamedOutcome[]): string[] {
+  const { row, challenge, retryAfter } = outcomes[0]!
+  const owner = row.of === undefined ? '' : ` of ${row.of}`
+  return [
+    row.as,
+    `${row.method.padEnd(6)} ${row.path}${owner}`,
+    ...outcomes.map(({ status, differences }) => `${status} ${differences.length === 0 ? 'ok' : 'UNEXPECTED'}`),
+    retryAfter === undefined ? readable(challenge) : `none; Retry-After: ${retryAfter}`,
+  ]
+}
+
+/** What is not as expected: one remark for each API that answered so, and one where their challenges differ. */
+function remarksOn(outcomes: readonly NamedOutcome[]): string[] {
+  const remarks = outcomes
+    .filter(({ differences }) => differences.length > 0)
+    .map(({ name, differences }) => `${name}: ${differences.join('; ')}`)
+  const challenges = outcomes.map(({ challenge }) => readable(challenge))
+  if (challenges.every((challenge) => isDeepStrictEqual(challenge, challenges[0]))) return remarks
+  const each = outcomes.map(({ name, challenge }) => `${name}: ${challenge ?? 'none'}`)
+  return [...remarks, `the challenges differ: ${each.join('; ')}`]
 }
 
 function legend(): string[] {
@@ -62,7 +71,11 @@ function readable(challenge: string | undefined): string {
   return [parsed.scheme, params.map(([name, value]) => `${name}="${value}"`).join(', ')].join(' ').trim()
 }
 
-function align(lines: readonly (readonly string[])[]): string[] {
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
-  return lines.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+function align(lines: readonly Line[]): string[] {
+  const rows = lines.filter((line) => typeof line !== 'string')
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return lines.map((line) => {
+    if (typeof line === 'string') return line
+    return `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()
+  })
 }

@@ -4,6 +4,7 @@ import { createResourceServer, type ResourceServer } from 'bearward'
 import { metadataHandler, protect } from 'bearward/fetch'
 import { refuse } from '../samples/orders/answers.ts'
 import { readConfiguration, type OrdersEnvironment } from '../samples/orders/configuration.ts'
+import { logEvent } from '../samples/orders/events.ts'
 import { findRoute, matchPath, routes, type Route } from '../samples/orders/routes.ts'
 import { createOrderStore } from '../samples/orders/store.ts'
 
@@ -18,7 +19,7 @@ let created: ResourceServer | undefined
 const orders = createOrderStore()
 
 function api(env: OrdersEnvironment): ResourceServer {
-  return (created ??= createResourceServer(readConfiguration(env)))
+  return (created ??= createResourceServer({ ...readConfiguration(env), onEvent: logEvent }))
 }
 
 const handlers = new Map<Route, Handler>(routes.map((route) => [route, serve(route)]))

@@ -9,6 +9,7 @@ import { metadataHandler, protect } from 'bearward/node'
 import { refuse } from '../orders/answers.ts'
 import { maxBodyBytes } from '../orders/body.ts'
 import { EnvironmentError, readConfiguration } from '../orders/configuration.ts'
+import { logEvent } from '../orders/events.ts'
 import { findRoute, matchPath, routes, type Route } from '../orders/routes.ts'
 import { createOrderStore } from '../orders/store.ts'
 import { send, toRequest } from './bridge.ts'
@@ -48,7 +49,7 @@ function pathOf(message: IncomingMessage): string {
 
 function createApi(): ResourceServer {
   try {
-    return createResourceServer(readConfiguration(process.env))
+    return createResourceServer({ ...readConfiguration(process.env), onEvent: logEvent })
   } catch (error) {
     if (!(error instanceof EnvironmentError || error instanceof BearwardError)) throw error
     console.error(error.message)

@@ -47,7 +47,10 @@ export interface OrdersEnvironment {
   readonly INTROSPECTION_CACHE_SECONDS?: string | undefined
   /** "true" accepts signed answers and no others (RFC 9701). Default: "false". */
   readonly INTROSPECTION_SIGNED?: string | undefined
-  /** "assumed" accepts answers that name no audience, from an endpoint that answers for this API only. */
+  /**
+   * "assumed" accepts answers that name no audience, from an endpoint that answers for this API only. Not for servers whose
+   * answers about refresh tokens look just like that.
+   */
   readonly INTROSPECTION_AUDIENCE?: string | undefined
   /** What the opaque tokens begin with; others are refused without asking. Default: anything. */
   readonly OPAQUE_PREFIXES?: string | undefined
@@ -97,8 +100,45 @@ export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions
 
 type Setting = keyof OrdersEnvironment
 
-/** Those that mean nothing unless someone may ask. */
-const settingsOfIntrospection = [
+function readJwt(env: OrdersEnvironment): JwtOptions | false {
+  if (isFalse(env, 'JWT')) return withoutJwt(env)
+  const jwksUri = text(env.JWKS_URI)
+  const algorithms = list(env.ALGORITHMS)
+  const profile = readChoice(env, 'PROFILE', ['rfc9068', 'compatible'])
+  return { ...(jwksUri && { jwksUri }), ...(algorithms && { algorithms }), ...(profile && { profile }) }
+}
+
+function withoutJwt(env: OrdersEnvironment): false {
+  const idle = (['JWKS_URI', 'ALGORITHMS', 'PROFILE'] as const).find((name) => text(env[name]) !== undefined)
+  if (idle === undefined) return false
+  throw new EnvironmentError(
+    `${idle} is set, and JWT is "false", so that no JWT is verified here. Leave one of them out.`,
+  )
+}
+
+function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undefined {
+  const client = readIntrospectionClient(env)
+  if (!client) return undefined
+  const endpoint = text(env.INTROSPECTION_ENDPOINT)
+  const use = readChoice(env, 'INTROSPECTION_USE', ['opaque', 'always'])
+  const cacheSeconds = readSeconds(env, 'INTROSPECTION_CACHE_SECONDS')
+  const signedResponse = isTrue(env, 'INTROSPECTION_SIGNED')
+  const audience = readChoice(env, 'INTROSPECTION_AUDIENCE', ['assumed'])
+  const prefixes = list(env.OPAQUE_PREFIXES)
+  return {
+    auth: clientSecretBasic(client),
+    ...(endpoint && { endpoint }),
+    ...(use && { use }),
+    ...(cacheSeconds !== undefined && { cacheSeconds }),
+    ...(signedResponse && { signedResponse }),
+    ...(audience && { audience }),
+    ...(prefixes && { opaqueTokens: { prefixes } }),
+  }
+}
+
+/** What means nothing unless someone may ask. */
+const dependentOnClient = [
+  'INTROSPECTION_CLIENT_SECRET',
   'INTROSPECTION_ENDPOINT',
   'INTROSPECTION_USE',
   'INTROSPECTION_CACHE_SECONDS',
@@ -107,49 +147,22 @@ const settingsOfIntrospection = [
   'OPAQUE_PREFIXES',
 ] as const satisfies Setting[]
 
-const whereSecretsGo =
-  'a secret (`npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or an environment variable; never wrangler.toml)'
-
-function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undefined {
+function readIntrospectionClient(env: OrdersEnvironment): { clientId: string; clientSecret: string } | undefined {
   const clientId = text(env.INTROSPECTION_CLIENT_ID)
   const clientSecret = text(env.INTROSPECTION_CLIENT_SECRET)
-  if (clientId === undefined || clientSecret === undefined) {
-    const dependent = [...settingsOfIntrospection, 'INTROSPECTION_CLIENT_ID', 'INTROSPECTION_CLIENT_SECRET'] as const
-    const reason = dependent.find((name) => text(env[name]) !== undefined) ?? (isFalse(env, 'JWT') ? 'JWT' : undefined)
-    if (reason === undefined) return undefined
+  if (clientId !== undefined && clientSecret !== undefined) return { clientId, clientSecret }
+  if (clientId !== undefined) {
     throw new EnvironmentError(
-      clientId === undefined
-        ? `INTROSPECTION_CLIENT_ID is not set, and ${reason} is. Set it to the client as which this API asks the ` +
-            'authorization server about tokens, and INTROSPECTION_CLIENT_SECRET to its secret.'
-        : `INTROSPECTION_CLIENT_SECRET is not set. Set it to the secret of ${JSON.stringify(clientId)}, as ${whereSecretsGo}.`,
+      `INTROSPECTION_CLIENT_SECRET is not set. Set it to the secret of the client ${JSON.stringify(clientId)} (by ` +
+        '`npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or an environment variable; never in wrangler.toml).',
     )
   }
-  const endpoint = text(env.INTROSPECTION_ENDPOINT)
-  const use = readChoice(env, 'INTROSPECTION_USE', ['opaque', 'always'])
-  const cacheSeconds = readSeconds(env, 'INTROSPECTION_CACHE_SECONDS')
-  const audience = readChoice(env, 'INTROSPECTION_AUDIENCE', ['assumed'])
-  const prefixes = list(env.OPAQUE_PREFIXES)
-  return {
-    auth: clientSecretBasic({ clientId, clientSecret }),
-    ...(endpoint && { endpoint }),
-    ...(use && { use }),
-    ...(cacheSeconds !== undefined && { cacheSeconds }),
-    ...(isTrue(env, 'INTROSPECTION_SIGNED') && { signedResponse: true }),
-    ...(audience && { audience }),
-    ...(prefixes && { opaqueTokens: { prefixes } }),
-  }
-}
-
-function readJwt(env: OrdersEnvironment): JwtOptions | false {
-  const jwksUri = text(env.JWKS_URI)
-  const algorithms = list(env.ALGORITHMS)
-  const profile = readChoice(env, 'PROFILE', ['rfc9068', 'compatible'])
-  if (!isFalse(env, 'JWT'))
-    return { ...(jwksUri && { jwksUri }), ...(algorithms && { algorithms }), ...(profile && { profile }) }
-  const idle = (['JWKS_URI', 'ALGORITHMS', 'PROFILE'] as const).find((name) => text(env[name]) !== undefined)
-  if (idle === undefined) return false
+  const dependent = dependentOnClient.find((name) => text(env[name]) !== undefined)
+  const reason = isFalse(env, 'JWT') ? 'JWT is "false"' : dependent && `${dependent} is`
+  if (reason === undefined) return undefined
   throw new EnvironmentError(
-    `${idle} is set, and JWT is "false", so that no JWT is verified here. Leave one of them out.`,
+    `INTROSPECTION_CLIENT_ID is not set, and ${reason}. Set it to the client as which this API asks the authorization ` +
+      'server about tokens, and INTROSPECTION_CLIENT_SECRET to its secret.',
   )
 }
 

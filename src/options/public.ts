@@ -42,8 +42,10 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly onEvent?: ((event: BearwardEvent) => void) | undefined
 }
 
+/** Makes one request; the platform's `fetch` is one. */
 export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
 
+/** Bounds of the cache of verified tokens. */
 export interface TokenCacheOptions {
   /** Most tokens kept. Default 10000, 1 to 1000000. */
   readonly max?: number | undefined
@@ -53,6 +55,7 @@ export interface TokenCacheOptions {
   readonly maxAgeSeconds?: number | undefined
 }
 
+/** How an issuer's keys are fetched and for how long they serve. */
 export interface KeyOptions {
   /** Seconds for which keys are fresh; an issuer's `max-age` may only shorten that. Default 600, 60 to 86400. */
   readonly refreshSeconds?: number | undefined
@@ -64,6 +67,7 @@ export interface KeyOptions {
   readonly timeoutMs?: number | undefined
 }
 
+/** What scopes mean to this API. */
 export interface ScopeOptions {
   /** Scopes that a scope brings along: `{ admin: ['orders:read'] }`. Transitive; cycles are refused. */
   readonly implies?: Readonly<Record<string, readonly string[]>> | undefined
@@ -79,6 +83,7 @@ export type IssuerResolver = (
   context: CallContext,
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 
+/** An authorization server whose tokens are accepted. */
 export interface TrustedIssuer {
   /** Compared with `iss` exactly, code unit by code unit. */
   readonly issuer: string
@@ -94,6 +99,7 @@ export interface TrustedIssuer {
   readonly introspection?: IntrospectionOptions | undefined
 }
 
+/** How an issuer is asked about tokens. @see RFC 7662 */
 export interface IntrospectionOptions {
   /** Where to ask. Default: the dialect's address, else `introspection_endpoint` of the issuer's metadata. */
   readonly endpoint?: string | undefined
@@ -125,6 +131,7 @@ export interface IntrospectionOptions {
   readonly staleOnOutageSeconds?: number | undefined
 }
 
+/** How an issuer's JWTs are verified. @see RFC 9068 */
 export interface JwtOptions {
   /** Where the keys are, when the metadata is not to be asked. */
   readonly jwksUri?: string | undefined

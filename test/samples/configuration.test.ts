@@ -72,8 +72,99 @@ describe('the settings of the Orders API', () => {
     [{ ISSUER, RESOURCE, PROFILE: 'rfc7519' }, 'PROFILE is "rfc7519". Set it to "rfc9068" or "compatible"'],
     [{ ISSUER, RESOURCE, CLOCK_TOLERANCE_SECONDS: '1m' }, 'CLOCK_TOLERANCE_SECONDS is "1m". Set it to'],
     [{ ISSUER, RESOURCE, CLOCK_TOLERANCE_SECONDS: '-1' }, 'CLOCK_TOLERANCE_SECONDS is "-1". Set it to'],
+    [{ ISSUER, RESOURCE, JWT: 'no' }, 'JWT is "no". Set it to "true" or "false"'],
   ])('%j are refused by name', (env, message) => {
     expect(() => readConfiguration(env)).toThrow(EnvironmentError)
     expect(() => readConfiguration(env)).toThrow(message)
+  })
+})
+
+describe('the settings of introspection', () => {
+  const required = { ISSUER, RESOURCE }
+  const client = { INTROSPECTION_CLIENT_ID: 'orders-api', INTROSPECTION_CLIENT_SECRET: 'the secret of the tests' }
+  const auth = expect.objectContaining({ method: 'client_secret_basic', clientId: 'orders-api' })
+
+  test('become options that a resource server takes', () => {
+    const options = readConfiguration({
+      ...required,
+      ...client,
+      INTROSPECTION_ENDPOINT: 'https://login.example.com/introspect',
+      INTROSPECTION_USE: 'always',
+      INTROSPECTION_CACHE_SECONDS: '0',
+      INTROSPECTION_SIGNED: 'true',
+      INTROSPECTION_AUDIENCE: 'assumed',
+      OPAQUE_PREFIXES: 'ory_at_, ory_ac_',
+    })
+    expect(options.issuers).toEqual([
+      {
+        issuer: ISSUER,
+        jwt: {},
+        introspection: {
+          auth,
+          endpoint: 'https://login.example.com/introspect',
+          use: 'always',
+          cacheSeconds: 0,
+          signedResponse: true,
+          audience: 'assumed',
+          opaqueTokens: { prefixes: ['ory_at_', 'ory_ac_'] },
+        },
+      },
+    ])
+    expect(() => createResourceServer(options)).not.toThrow()
+  })
+
+  test('are the client and its secret, and what is empty counts as left out', () => {
+    const few = readConfiguration({ ...required, ...client })
+    expect(few.issuers).toEqual([{ issuer: ISSUER, jwt: {}, introspection: { auth } }])
+    const empty = { INTROSPECTION_ENDPOINT: '', INTROSPECTION_USE: ' ', INTROSPECTION_CACHE_SECONDS: '', JWT: '' }
+    const more = { INTROSPECTION_SIGNED: 'false', INTROSPECTION_AUDIENCE: '', OPAQUE_PREFIXES: ', ' }
+    expect(readConfiguration({ ...required, ...client, ...empty, ...more }).issuers).toEqual([
+      { issuer: ISSUER, jwt: {}, introspection: { auth } },
+    ])
+    expect(() => createResourceServer(few)).not.toThrow()
+    expect(readConfiguration({ ...required, INTROSPECTION_CLIENT_ID: '', INTROSPECTION_CLIENT_SECRET: '' })).toEqual(
+      readConfiguration(required),
+    )
+  })
+
+  test('may leave JWTs to introspection', () => {
+    const options = readConfiguration({ ...required, ...client, JWT: 'false' })
+    expect(options.issuers).toEqual([{ issuer: ISSUER, jwt: false, introspection: { auth } }])
+    expect(() => createResourceServer(options)).not.toThrow()
+    expect(readConfiguration({ ...required, JWT: 'true' })).toEqual(readConfiguration(required))
+  })
+
+  test.each<[Record<string, string>, string]>([
+    [{ INTROSPECTION_CLIENT_SECRET: 'x' }, 'INTROSPECTION_CLIENT_ID is not set, and INTROSPECTION_CLIENT_SECRET is.'],
+    [{ INTROSPECTION_USE: 'always' }, 'INTROSPECTION_CLIENT_ID is not set, and INTROSPECTION_USE is.'],
+    [{ OPAQUE_PREFIXES: 'ory_at_' }, 'INTROSPECTION_CLIENT_ID is not set, and OPAQUE_PREFIXES is.'],
+    [{ JWT: 'false' }, 'INTROSPECTION_CLIENT_ID is not set, and JWT is "false".'],
+    [
+      { INTROSPECTION_CLIENT_ID: 'orders-api' },
+      'INTROSPECTION_CLIENT_SECRET is not set. Set it to the secret of the client "orders-api"',
+    ],
+    [{ ...client, INTROSPECTION_USE: 'jwt' }, 'INTROSPECTION_USE is "jwt". Set it to "opaque" or "always"'],
+    [{ ...client, INTROSPECTION_CACHE_SECONDS: '0.5' }, 'INTROSPECTION_CACHE_SECONDS is "0.5". Set it to a whole'],
+    [{ ...client, INTROSPECTION_SIGNED: 'yes' }, 'INTROSPECTION_SIGNED is "yes". Set it to "true" or "false"'],
+    [{ ...client, INTROSPECTION_AUDIENCE: 'api' }, 'INTROSPECTION_AUDIENCE is "api". Set it to "assumed"'],
+    [{ ...client, JWT: 'false', PROFILE: 'compatible' }, 'PROFILE is set, and JWT is "false"'],
+    [{ ...client, JWT: 'false', ALGORITHMS: 'ES256' }, 'ALGORITHMS is set, and JWT is "false"'],
+  ])('%j are refused by name', (env, message) => {
+    expect(() => readConfiguration({ ...required, ...env })).toThrow(EnvironmentError)
+    expect(() => readConfiguration({ ...required, ...env })).toThrow(message)
+  })
+
+  test('tell how to set the secret, and never repeat it', () => {
+    expect(() => readConfiguration({ ...required, INTROSPECTION_CLIENT_ID: 'orders-api' })).toThrow(
+      'npx wrangler secret put INTROSPECTION_CLIENT_SECRET',
+    )
+    expect(() => readConfiguration({ ...required, INTROSPECTION_CLIENT_SECRET: 'the secret of the tests' })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('the secret of the tests') }),
+    )
+  })
+
+  test('with an address over http are refused when the resource server is created', () => {
+    const options = readConfiguration({ ...required, ...client, INTROSPECTION_ENDPOINT: 'http://login.example.com/' })
+    expect(() => createResourceServer(options)).toThrow(expect.objectContaining({ code: 'configuration_invalid' }))
   })
 })

@@ -4,7 +4,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { rows } from '../../demo/expectations.ts'
+import { sections } from '../../demo/expectations.ts'
 import { closeServer, listen } from '../../demo/ports.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -117,7 +117,9 @@ describe('npm start', () => {
     async () => {
       const demo = npmStart('--once')
       expect(await demo.ended, demo.output()).toBe(0)
+      const rows = sections.flatMap((section) => section.rows)
       expect(demo.output()).toContain(`All ${rows.length * 2} answers are as expected.`)
+      for (const { title } of sections) expect(demo.output()).toContain(`\n${title}\n`)
       expect(demo.output()).not.toContain('UNEXPECTED')
       for (const { as, method } of rows) {
         expect(demo.output()).toMatch(new RegExp(`^ *${as.replace('+', '\\+')} +${method} .* ok .* ok`, 'm'))
@@ -138,7 +140,7 @@ describe('npm start', () => {
         const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' })
         return Number(/^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1])
       })
-      expect(statuses).toEqual([200, 200, 201, 200, 200, 403, 401])
+      expect(statuses).toEqual([200, 200, 201, 200, 200, 200, 403, 401])
     },
     patience,
   )

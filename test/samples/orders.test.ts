@@ -9,7 +9,7 @@ import {
 } from '../../demo/authorization-server.ts'
 import { parseChallenge } from '../../demo/challenge.ts'
 import { obtainCredentials, readClaims, type CredentialName, type Credentials } from '../../demo/credentials.ts'
-import { metadataUrl, rows } from '../../demo/expectations.ts'
+import { jwtRows, metadataUrl } from '../../demo/expectations.ts'
 import { clientCredentials, discoverEndpoints } from '../../demo/flows.ts'
 import { startNodeApi } from '../../demo/node-api.ts'
 import { runRows } from '../../demo/run.ts'
@@ -107,9 +107,9 @@ describe.each(Object.entries(runtimes))('the Orders API on %s', (runtime, start)
     return call(`/orders/${id}`, { method: 'DELETE', token })
   }
 
-  test('answers every row of the demo as the demo expects', async () => {
-    const outcomes = await runRows(api.url, rows, credentials)
-    expect(outcomes).toHaveLength(rows.length)
+  test('answers every row of the demo with a JWT as the demo expects', async () => {
+    const outcomes = await runRows(api.url, jwtRows, credentials)
+    expect(outcomes).toHaveLength(jwtRows.length)
     expect(outcomes.filter(({ differences }) => differences.length > 0)).toEqual([])
   })
 
@@ -174,6 +174,12 @@ describe.each(Object.entries(runtimes))('the Orders API on %s', (runtime, start)
       const response = await call('/orders', { token: 'not-a-token' })
       expect(response.status).toBe(401)
       expect(challengeOf(response)).toMatchObject({ error: 'invalid_token' })
+    })
+
+    test('refuses an opaque token where it may ask nobody about it', async () => {
+      const response = await call('/orders', { token: credentials['opaque: alice'] })
+      expect(response.status).toBe(401)
+      expect(await response.json()).toMatchObject({ code: 'token_malformed' })
     })
   })
 

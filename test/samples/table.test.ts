@@ -7,7 +7,7 @@ import type { Credentials } from '../../demo/credentials.ts'
 import { metadataUrl, type Row } from '../../demo/expectations.ts'
 import { closeServer, listen } from '../../demo/ports.ts'
 import { runRows, type Outcome } from '../../demo/run.ts'
-import { layOut } from '../../demo/table.ts'
+import { layOut, type Table } from '../../demo/table.ts'
 
 const refusedRow: Row = {
   as: 'expired',
@@ -24,10 +24,12 @@ afterEach(async () => {
   server = undefined
 })
 
-async function outcomeOf(row: Row, status: number, header: string | undefined, body: object): Promise<Outcome> {
-  server = createServer((_, response) => {
-    response.writeHead(status, header === undefined ? {} : { 'www-authenticate': header }).end(JSON.stringify(body))
-  })
+function outcomeOf(row: Row, status: number, header: string | undefined, body: object): Promise<Outcome> {
+  return outcomeWith(row, status, header === undefined ? {} : { 'www-authenticate': header }, body)
+}
+
+async function outcomeWith(row: Row, status: number, headers: Record<string, string>, body: object): Promise<Outcome> {
+  server = createServer((_, response) => void response.writeHead(status, headers).end(JSON.stringify(body)))
   const port = await listen(server, 0)
   const [outcome] = await runRows(`http://127.0.0.1:${port}`, [row], { expired: 'token' } as Credentials)
   return outcome!
@@ -66,30 +68,61 @@ test('a challenge where none belongs is a difference', async () => {
   expect((await outcomeOf(row, 200, undefined, {})).differences).toEqual([])
 })
 
+const outageRow: Row = {
+  as: 'expired',
+  method: 'GET',
+  path: '/orders',
+  expect: { status: 503, code: 'issuer_unavailable', retryAfter: true },
+}
+const unavailable = { code: 'issuer_unavailable' }
+
+test('an outage comes with a time to try again, and with no challenge', async () => {
+  expect((await outcomeWith(outageRow, 503, { 'retry-after': '1' }, unavailable)).differences).toEqual([])
+})
+
+test.each<[string, Record<string, string>, string]>([
+  ['no time', {}, 'Retry-After: expected true, got none'],
+  ['a time that is none', { 'retry-after': 'soon' }, 'Retry-After: expected true, got "soon"'],
+  ['no time to wait', { 'retry-after': '0' }, 'Retry-After: expected true, got "0"'],
+  ['a challenge', { 'retry-after': '1', 'www-authenticate': challenge }, 'error: expected none, got "invalid_token"'],
+])('an outage with %s is a difference', async (_, headers, difference) => {
+  const outcome = await outcomeWith(outageRow, 503, headers, unavailable)
+  expect(outcome.differences.join('\n')).toContain(difference)
+})
+
+test('a time to try again where none belongs is a difference', async () => {
+  const headers = { 'www-authenticate': challenge, 'retry-after': '1' }
+  expect((await outcomeWith(refusedRow, 401, headers, expired)).differences).toEqual([
+    'Retry-After: expected none, got true',
+  ])
+})
+
+test('another client in the answer is a difference', async () => {
+  const row: Row = { as: 'expired', method: 'GET', path: '/me', expect: { status: 200, clientId: 'partner-job' } }
+  expect((await outcomeWith(row, 200, {}, { clientId: 'partner-job' })).differences).toEqual([])
+  expect((await outcomeWith(row, 200, {}, {})).differences).toEqual(['clientId: expected "partner-job", got none'])
+})
+
+function table(worker: Outcome, node: Outcome): Table {
+  const columns = [
+    { name: 'Worker', outcomes: [worker] },
+    { name: 'Node', outcomes: [node] },
+  ]
+  return layOut([{ title: 'Refusals', columns }])
+}
+
 test('the table counts what is unexpected and says how', () => {
-  const good: Outcome = { row: refusedRow, status: 401, challenge, differences: [] }
+  const good: Outcome = { row: refusedRow, status: 401, challenge, retryAfter: undefined, differences: [] }
   const bad: Outcome = { ...good, status: 200, differences: ['status: expected 401, got 200'] }
-  const table = (worker: Outcome, node: Outcome) =>
-    layOut(
-      [refusedRow],
-      [
-        { name: 'Worker', outcomes: [worker] },
-        { name: 'Node', outcomes: [node] },
-      ],
-    )
   expect(table(good, good)).toMatchObject({ unexpected: 0, text: expect.stringContaining('401 ok') })
   expect(table(good, bad)).toMatchObject({ unexpected: 1, text: expect.stringContaining('200 UNEXPECTED') })
   expect(table(good, bad).text).toContain('Node: status: expected 401, got 200')
 })
 
 test('the table counts APIs that challenge differently, even where each is as expected', () => {
-  const worker: Outcome = { row: refusedRow, status: 401, challenge, differences: [] }
+  const worker: Outcome = { row: refusedRow, status: 401, challenge, retryAfter: undefined, differences: [] }
   const node: Outcome = { ...worker, challenge: `${challenge}, error_description="other words"` }
-  const columns = [
-    { name: 'Worker', outcomes: [worker] },
-    { name: 'Node', outcomes: [node] },
-  ]
-  expect(layOut([refusedRow], columns).unexpected).toBe(1)
+  expect(table(worker, node).unexpected).toBe(1)
 })
 
 test.each([
