@@ -32,11 +32,21 @@ const started: Demo[] = []
 // A test that fails must leave nothing behind either.
 afterEach(async () => {
   for (const demo of started.splice(0)) {
-    for (const { id } of demo.descendants()) process.kill(id, 'SIGKILL')
+    const descendants = demo.descendants()
+    // First, or it would stop the rest while that is killed here.
     demo.process.kill('SIGKILL')
+    for (const { id } of descendants) killIfRunning(id)
     await demo.ended
   }
 })
+
+function killIfRunning(id: number): void {
+  try {
+    process.kill(id, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
 
 function run(command: string, args: readonly string[]): Demo {
   // A group of its own, so that a signal to the group is what Ctrl+C is in a terminal.
