@@ -1,4 +1,5 @@
 import { BearwardError, quote } from './errors.ts'
+import { isObject } from './parse/json.ts'
 import type { AccessToken, Issuer, JwtClaims } from './pipeline.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
@@ -32,15 +33,22 @@ export async function withSchema<Claims>(
   return Object.freeze({ ...token, claims: (await applySchema(schema, token.claims)) as Claims })
 }
 
-async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
+/**
+ * Runs a Standard Schema and freezes what comes out.
+ *
+ * @throws {BearwardError} claim_invalid, naming the members that failed and nothing of their values
+ */
+export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
   let result
   try {
     result = await schema['~standard'].validate(claims)
-    if (!result.issues) return deepFreeze(result.value)
+    // What is neither a value nor issues is no yes.
+    if (!isObject(result)) throw new TypeError('it answered with something that is no result')
+    if (result.issues === undefined && 'value' in result) return deepFreeze(result.value)
   } catch (cause) {
     throw new BearwardError('claim_invalid', 'the `claims` schema threw', { cause })
   }
-  const members = result.issues.map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
+  const members = (result.issues ?? []).map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
   throw new BearwardError(
     'claim_invalid',
     `the \`claims\` schema refuses ${[...new Set(members)].map(quote).join(', ')}`,

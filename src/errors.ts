@@ -108,7 +108,10 @@ export class BearwardError extends Error {
   readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, message: string, details: BearwardErrorDetails = {}) {
-    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    super(
+      message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?'),
+      'cause' in details ? { cause: details.cause } : undefined,
+    )
     const outcome: Outcome = outcomes[code]
     this.code = code
     this.status = outcome.status
@@ -133,13 +136,18 @@ export function quote(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** Returns an error's message, or what stands in for one. */
+/** Returns an error's message, or what stands in for one. It may be a stranger's: plain printable ASCII is left of it. */
 export function messageOf(fault: unknown): string {
-  return fault instanceof Error ? fault.message : 'unknown reason'
+  return fault instanceof Error ? fault.message.replace(/[^\x20-\x7e…]/g, '?') : 'unknown reason'
+}
+
+/** Returns the kind of an error whose message may quote a secret. */
+export function nameOf(fault: unknown): string {
+  return fault instanceof Error ? fault.name : 'unknown reason'
 }
 
 /** Returns why a request failed, with the reason that `fetch` hides behind its own. */
 export function fetchFault(fault: unknown): string {
-  const hidden = fault instanceof Error && fault.cause instanceof Error ? ` (${fault.cause.message})` : ''
+  const hidden = fault instanceof Error && fault.cause instanceof Error ? ` (${messageOf(fault.cause)})` : ''
   return messageOf(fault) + hidden
 }

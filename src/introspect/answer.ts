@@ -14,6 +14,9 @@ export class UselessAnswer extends Error {
   }
 }
 
+/** What keeps us from asking at all: our own credentials or settings. It says nothing about the endpoint. */
+export class CannotAsk extends Error {}
+
 const FOREIGN_MEMBERS = ['at_hash', 'c_hash', 's_hash', 'events']
 const FOREIGN_TYPES = ['id', 'refresh', 'offline', 'logout']
 const ACCESS_USES = ['access', 'access_token']
@@ -37,13 +40,11 @@ export function readAnswer(
   if (!active)
     throw new BearwardError('token_inactive', `issuer "${issuer.identifier}" says that the token is not active`)
   requireAccessToken(answer)
-  const { iss, username } = answer
-  if (iss !== undefined && iss !== null && iss !== issuer.identifier) {
+  const iss = text(answer, 'iss')
+  if (iss !== undefined && iss !== issuer.identifier) {
     throw new BearwardError('issuer_untrusted', `member \`iss\`: expected "${issuer.identifier}", got ${quote(iss)}`)
   }
-  if (username !== undefined && username !== null && typeof username !== 'string') {
-    throw new UselessAnswer(`its member \`username\` is ${quote(username)}, not a string`)
-  }
+  text(answer, 'username')
   const read = readClaims(answer, issuer, expandScopes, nowMs)
   if (isDpop(answer) && !read.accessToken.confirmation) {
     throw new BearwardError(
@@ -68,16 +69,34 @@ function readClaims(
 }
 
 function requireAccessToken(answer: JsonObject): void {
-  const { token_type: type, token_use: use, typ } = answer
-  if (type !== undefined && type !== null && !isOneOf(type, ['bearer', 'dpop'])) {
+  const type = text(answer, 'token_type')
+  if (type !== undefined && !isOneOf(type, ['bearer', 'dpop'])) {
     throw wrongType(`member \`token_type\`: expected Bearer or DPoP, got ${quote(type)}`)
   }
-  if (use !== undefined && use !== null && !isOneOf(use, ACCESS_USES)) {
+  const use = text(answer, 'token_use')
+  if (use !== undefined && !isOneOf(use, ACCESS_USES)) {
     throw wrongType(`member \`token_use\`: expected "access", got ${quote(use)}`)
   }
-  if (isOneOf(typ, FOREIGN_TYPES)) throw wrongType(`member \`typ\`: expected "Bearer", got ${quote(typ)}`)
+  if (isOneOf(answer['typ'], FOREIGN_TYPES)) {
+    throw wrongType(`member \`typ\`: expected "Bearer", got ${quote(answer['typ'])}`)
+  }
   const foreign = FOREIGN_MEMBERS.find((name) => answer[name] !== undefined && answer[name] !== null)
   if (foreign !== undefined) throw wrongType(`the token has a member \`${foreign}\`, as ID and logout tokens do`)
+}
+
+/**
+ * Whether an answer says of itself that it speaks of an access token. Refresh tokens are active as well, and some servers tell
+ * them apart by nothing but what they leave out.
+ */
+export function namesAccessToken({ token_type: type, token_use: use, typ }: JsonObject): boolean {
+  return isOneOf(type, ['bearer', 'dpop']) || isOneOf(use, ACCESS_USES) || isOneOf(typ, ['bearer', 'at+jwt'])
+}
+
+function text(answer: JsonObject, name: string): string | undefined {
+  const value = answer[name]
+  if (value === undefined || value === null) return undefined
+  if (typeof value !== 'string') throw new UselessAnswer(`its member \`${name}\` is ${quote(value)}, not a string`)
+  return value
 }
 
 function isDpop({ token_type: type }: JsonObject): boolean {

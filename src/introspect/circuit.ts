@@ -18,6 +18,8 @@ export interface Circuit {
   readonly check: () => void
   readonly succeed: () => void
   readonly fail: () => void
+  /** The request that may have been the probe never reached the endpoint. */
+  readonly release: () => void
   readonly remainingMs: () => number
 }
 
@@ -43,6 +45,7 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
 
   return {
     remainingMs: pause.remainingMs,
+    release: () => (probeSinceMs = undefined),
     check,
     enter() {
       check()
@@ -56,7 +59,7 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
     fail() {
       failures++
       // Requests that were under way when it opened say nothing new; the one that opened it and the probe do.
-      if (failures === FAILURES_TO_OPEN || probeSinceMs !== undefined) pause.fail()
+      if (failures === FAILURES_TO_OPEN || probeSinceMs !== undefined) pause.fail(probeSinceMs)
       probeSinceMs = undefined
     },
   }

@@ -1,10 +1,10 @@
-import { fetchFault, messageOf } from '../errors.ts'
+import { fetchFault, messageOf, nameOf, quote } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { Issuer } from '../pipeline.ts'
-import { UselessAnswer } from './answer.ts'
+import { CannotAsk, UselessAnswer } from './answer.ts'
 import type { IntrospectionRequest } from './authentication.ts'
 import type { IntrospectionDialect, IntrospectionResponse } from './dialects.ts'
 
@@ -41,12 +41,12 @@ export async function askEndpoint(
 
   async function attempt(endpoint: string): Promise<IntrospectionResponse> {
     // Built for every attempt: an assertion is good for one.
-    const request = dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
+    const request = buildRequest(dialect, token, endpoint, auth)
     waitsForCredentials = true
     if (auth !== 'none') await authenticate(request, issuer, auth, settings.now())
     waitsForCredentials = false
     requireEndpoint(request.url, settings.insecureHosts, true)
-    return read(await send(request, settings.fetch, ends))
+    return read(await send(request, settings.fetch, ends), settings.now())
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
@@ -63,7 +63,7 @@ export async function askEndpoint(
   const expired = new Promise<never>((_, reject) => {
     ends.addEventListener('abort', () => {
       const late = `no answer within ${timeoutMs} ms`
-      reject(waitsForCredentials ? new UselessAnswer('our own credentials do not come in time') : new Outage(late))
+      reject(waitsForCredentials ? new CannotAsk('our own credentials do not come in time') : new Outage(late))
     })
   })
   try {
@@ -89,14 +89,28 @@ async function addressOf(issuer: Issuer, settings: EndpointSettings, signal: Abo
   // RFC 8705 §5: an endpoint that asks for certificates may live elsewhere.
   const alias = usesTls ? (aliases as Record<string, unknown> | undefined)?.['introspection_endpoint'] : undefined
   const endpoint = alias ?? metadata['introspection_endpoint']
-  if (typeof endpoint !== 'string') throw new UselessAnswer('its metadata names no `introspection_endpoint`')
+  if (typeof endpoint !== 'string') throw new CannotAsk('its metadata names no `introspection_endpoint`')
   requireEndpoint(endpoint, settings.insecureHosts, issuer.local)
   return endpoint
 }
 
 function requireEndpoint(url: string, insecureHosts: readonly string[], loopback: boolean): void {
   const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts, loopback) : 'an absolute URL'
-  if (fault) throw new UselessAnswer(`its endpoint is not asked: expected ${fault}`)
+  if (fault) throw new CannotAsk(`its endpoint is not asked: expected ${fault}`)
+}
+
+function buildRequest(
+  dialect: IntrospectionDialect,
+  token: string,
+  endpoint: string,
+  auth: IntrospectionSettings['auth'],
+): IntrospectionRequest {
+  try {
+    return dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
+  } catch (cause) {
+    // Not in its own words: the token is among what it works with.
+    throw new CannotAsk(`dialect ${quote(dialect.name)} cannot build its request: ${nameOf(cause)}`)
+  }
 }
 
 async function authenticate(
@@ -110,15 +124,11 @@ async function authenticate(
     await auth.authenticate(request, { issuer: identifier, nowMs })
   } catch (cause) {
     // Neither repeated nor handed on: such an error may quote the credential.
-    throw new UselessAnswer(
-      `our own credentials (${auth.method}) cannot be had: ${cause instanceof Error ? cause.name : 'unknown reason'}`,
-    )
+    throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${nameOf(cause)}`)
   }
   // The endpoint would answer about our own token, and any token at all would be as good as ours.
   if (presented !== null && request.headers.get('Authorization') !== presented) {
-    throw new UselessAnswer(
-      `our own credentials (${auth.method}) take the header in which the dialect presents the token`,
-    )
+    throw new CannotAsk(`our own credentials (${auth.method}) take the header in which the dialect presents the token`)
   }
 }
 
@@ -134,7 +144,7 @@ async function send(
   }
 }
 
-async function read(response: Response): Promise<IntrospectionResponse> {
+async function read(response: Response, nowMs: number): Promise<IntrospectionResponse> {
   const { status, headers, type } = response
   let body: Uint8Array | undefined
   try {
@@ -143,7 +153,8 @@ async function read(response: Response): Promise<IntrospectionResponse> {
     throw new Outage(`it broke off its answer: ${fetchFault(cause)}`, { cause })
   }
   if (status >= 500) throw new Outage(`it answered with status ${status}`)
-  if (status === 429) throw new UselessAnswer('it answered with status 429', { retryAfterSeconds: retryAfter(headers) })
+  if (status === 429)
+    throw new UselessAnswer('it answered with status 429', { retryAfterSeconds: retryAfter(headers, nowMs) })
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
     throw new UselessAnswer('it answered with a redirect, and none is followed')
   }
@@ -151,7 +162,9 @@ async function read(response: Response): Promise<IntrospectionResponse> {
   return { status, headers, body }
 }
 
-function retryAfter(headers: Headers): number {
+/** @see RFC 9110 §10.2.3: seconds, or a date */
+function retryAfter(headers: Headers, nowMs: number): number {
   const value = headers.get('retry-after') ?? ''
-  return /^\d{1,5}$/.test(value) ? Math.min(3_600, Math.max(1, Number(value))) : 1
+  const seconds = /^\d{1,5}$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
+  return Math.min(3_600, Math.max(1, Math.ceil(seconds || 1)))
 }

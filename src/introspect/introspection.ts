@@ -6,7 +6,7 @@ import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
-import { readAnswer, requireAgreement } from './answer.ts'
+import { namesAccessToken, readAnswer, requireAgreement, UselessAnswer } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
 import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
 
@@ -43,8 +43,8 @@ interface Inquiries {
   issuer: Issuer
   options: IntrospectionSettings
   readonly line: Line
-  /** One inquiry at a time for each token. */
-  readonly verdicts: SharedLoaders<Verdict>
+  /** One inquiry at a time for each token, by what is made of the answer. */
+  readonly verdicts: Readonly<Record<'introspect' | 'confirm', SharedLoaders<Verdict>>>
 }
 
 const MAX_ISSUERS = 10_000
@@ -63,57 +63,87 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     // Tenants come and go; what is lost with the oldest is the memory of an outage.
     if (inquiries.size >= MAX_ISSUERS) inquiries.delete(inquiries.keys().next().value ?? '')
     const line = createLine(issuer.identifier, options, settings)
-    const verdicts = createSharedLoaders({
-      async load(token: string, signal) {
-        const epoch = answers.epoch()
-        const answer = await line.ask(token, made.issuer, made.options, signal)
-        return { verdict: judge(answer, made.issuer), epoch }
-      },
-      loaded(token, { verdict, epoch }) {
-        line.answered()
-        if (made.options.cacheMs > 0) answers.set(token, verdict, epoch)
-        return verdict
-      },
-      failed: (_, cause) => line.failed(cause),
-      max: 5 * options.maxConcurrent,
-      // The line keeps the time; this bound is for what it does not see.
-      timeoutMs: maxWaitMs(options) + options.timeoutMs + 1_000,
-      now,
-    })
-    const made: Inquiries = { issuer, options, line, verdicts }
+    const verdicts = (check: (token: AccessToken, issuer: Issuer) => void) =>
+      createSharedLoaders({
+        async load(token: string, signal) {
+          const epoch = answers.epoch()
+          const answer = await line.ask(token, made.issuer, made.options, signal)
+          return { verdict: judge(token, answer, made.issuer, check), epoch }
+        },
+        loaded(token, { verdict, epoch }) {
+          line.answered()
+          if (made.options.cacheMs > 0) answers.set(token, verdict, epoch)
+          return verdict
+        },
+        failed: (_, cause) => line.failed(cause),
+        max: 5 * options.maxConcurrent,
+        // The line keeps the time; this bound is for what it does not see.
+        timeoutMs: maxWaitMs(options) + options.timeoutMs + 1_000,
+        now,
+      })
+    const made: Inquiries = {
+      issuer,
+      options,
+      line,
+      // A JWT that was verified here has shown its audience already.
+      verdicts: { introspect: verdicts(requireMeantForUs), confirm: verdicts(requireNotForOthers) },
+    }
     inquiries.set(issuer.identifier, made)
     return made
   }
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
-  function judge({ claims, bytes }: Answer, issuer: Issuer): Verdict {
+  function judge(
+    token: string,
+    { claims, bytes }: Answer,
+    issuer: Issuer,
+    check: (token: AccessToken, issuer: Issuer) => void,
+  ): Verdict {
     const source = { issuer: issuer.identifier, answeredMs: now(), bytes }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const expandScopes: ScopeExpansion = (granted) => settings.expandScopes(expandOwn(granted))
     try {
-      return { ...source, accepted: readAnswer(claims, issuer, expandScopes, source.answeredMs) }
+      const accepted = readAnswer(claims, issuer, expandScopes, source.answeredMs)
+      check(accepted.accessToken, issuer)
+      return { ...source, accepted }
     } catch (refused) {
-      if (refused instanceof BearwardError) return { ...source, refused }
+      if (refused instanceof BearwardError) return { ...source, refused: withoutToken(refused, token) }
+      if (repeats(refused, token)) throw new UselessAnswer('it repeats the token in a member that is invalid')
       throw refused
     }
   }
 
   /** The verdict of the cache, else the issuer's, else an old one while the issuer is down and that is allowed. */
-  async function verdictOn(token: string, issuer: Issuer, context: CallContext): Promise<Verdict> {
+  async function verdictOn(
+    token: string,
+    issuer: Issuer,
+    purpose: 'introspect' | 'confirm',
+    context: CallContext,
+  ): Promise<Verdict> {
     const options = requireOptions(issuer)
     const known = answers.get(token, issuer, options.cacheMs)
-    if (known) return known
+    if (known && !isOver(known)) return known
     const { line, verdicts } = inquiriesTo(issuer, options)
     try {
-      return await verdicts.join(token, context)
+      return await verdicts[purpose].join(token, context)
     } catch (cause) {
       const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
       const mayBridge = options.staleOnOutageMs > 0 && line.isOutage(error)
       const old = mayBridge ? answers.get(token, issuer, options.cacheMs + options.staleOnOutageMs) : undefined
-      if (!old?.accepted) throw error
+      if (!old?.accepted || isOver(old)) throw error
       emit({ type: 'introspection_stale', issuer: issuer.identifier })
       return old
     }
+  }
+
+  /** Past its `exp` a token is nobody's to vouch for but the issuer's, who may count differently. */
+  function isOver({ accepted }: Verdict): boolean {
+    const expires = accepted?.accessToken.expiresAtSeconds
+    return expires !== undefined && now() / 1000 >= expires
+  }
+
+  function running(): readonly Inquiries['verdicts'][] {
+    return [...inquiries.values()].map(({ verdicts }) => verdicts)
   }
 
   /** @throws {BearwardError} what the verdict refuses with; token_expired, token_not_yet_valid */
@@ -125,24 +155,15 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
   return {
     async introspect(token, issuer, context) {
-      const verdict = await verdictOn(token, issuer, context)
-      const accessToken = accept(verdict)
-      try {
-        requireMeantForUs(accessToken, issuer)
-      } catch (refused) {
-        // Other resources' tokens are no guests of the cache of good ones.
-        if (refused instanceof BearwardError) answers.set(token, { ...verdict, accepted: undefined, refused })
-        throw refused
-      }
+      const accessToken = accept(await verdictOn(token, issuer, 'introspect', context))
       const known = shaped.get(accessToken) ?? (await withSchema<Claims>(accessToken, settings.claims))
       shaped.set(accessToken, known)
       return known
     },
 
     async confirm(token, jwt, issuer, context) {
-      const answer = accept(await verdictOn(token, issuer, context))
+      const answer = accept(await verdictOn(token, issuer, 'confirm', context))
       requireAgreement(jwt, answer, issuer)
-      if (answer.audience.length > 0) requireRecipient(answer, { ...issuer, clients: undefined })
       // What the issuer took back since it signed the token is taken back.
       const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
@@ -153,14 +174,23 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     forget(token) {
       answers.forget(token)
       // A question that was put before is not the answer to one that is put now.
-      for (const { verdicts } of inquiries.values()) verdicts.forget(token)
+      for (const { introspect, confirm } of running()) {
+        introspect.forget(token)
+        confirm.forget(token)
+      }
     },
     forgetAll() {
       answers.forgetAll()
-      for (const { verdicts } of inquiries.values()) verdicts.forgetAll()
+      for (const { introspect, confirm } of running()) {
+        introspect.forgetAll()
+        confirm.forgetAll()
+      }
     },
     stop() {
-      for (const { verdicts } of inquiries.values()) verdicts.stop()
+      for (const { introspect, confirm } of running()) {
+        introspect.stop()
+        confirm.stop()
+      }
       inquiries.clear()
     },
   }
@@ -175,12 +205,41 @@ function requireOptions({ introspection, identifier }: Issuer): IntrospectionSet
   throw new BearwardError('token_malformed', `issuer "${identifier}" is not asked about tokens`)
 }
 
+/** @throws {BearwardError} audience_mismatch, client_refused, token_type_wrong */
 function requireMeantForUs(token: AccessToken, issuer: Issuer): void {
-  if (token.audience.length > 0 || !issuer.audience) return requireRecipient(token, issuer)
-  if (issuer.introspection?.audienceAssumed) return requireRecipient(token, { ...issuer, audience: null })
+  const { identifier, audience, introspection } = issuer
+  if (token.audience.length > 0 && audience) return requireRecipient(token, issuer)
+  if (audience && !introspection?.audienceAssumed) {
+    throw new BearwardError(
+      'audience_mismatch',
+      `issuer "${identifier}" answers without \`aud\`. If its endpoint answers for this resource only, set ` +
+        "`introspection: { audience: 'assumed' }`",
+    )
+  }
+  requireRecipient(token, { ...issuer, audience: null })
+  // Without an audience nothing else tells an access token from a refresh token.
+  if (namesAccessToken(token.claims)) return
   throw new BearwardError(
-    'audience_mismatch',
-    `issuer "${issuer.identifier}" answers without \`aud\`. If its endpoint answers for this resource only, set ` +
-      "`introspection: { audience: 'assumed' }`",
+    'token_type_wrong',
+    `issuer "${identifier}" answers with neither \`aud\` nor \`token_type\`: it may be a refresh token`,
   )
+}
+
+/** @throws {BearwardError} audience_mismatch */
+function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
+  if (token.audience.length > 0) requireRecipient(token, { ...issuer, clients: undefined })
+}
+
+// As much of a token as a message would show.
+const SHOWN = 40
+
+function repeats(fault: unknown, token: string): boolean {
+  return fault instanceof Error && fault.message.includes(token.slice(0, SHOWN))
+}
+
+/** Some endpoints repeat the token in their answer; no message of ours does. */
+function withoutToken(refused: BearwardError, token: string): BearwardError {
+  return repeats(refused, token)
+    ? new BearwardError(refused.code, 'the issuer repeats the token in a member that is not acceptable')
+    : refused
 }

@@ -1,10 +1,10 @@
-import { BearwardError, messageOf, quote } from '../errors.ts'
+import { BearwardError, messageOf, nameOf, quote } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { type JsonObject, strictCopy } from '../parse/json.ts'
 import type { BearwardEvent, Issuer } from '../pipeline.ts'
-import { UselessAnswer } from './answer.ts'
+import { CannotAsk, UselessAnswer } from './answer.ts'
 import { CircuitOpen, createCircuit } from './circuit.ts'
-import { type IntrospectionResponse, rfc7662 } from './dialects.ts'
+import { type IntrospectionDialect, type IntrospectionResponse, rfc7662 } from './dialects.ts'
 import { askEndpoint, type EndpointSettings, Outage } from './endpoint.ts'
 import { readSignedResponse, rfc9701Request } from './signed-response.ts'
 import { createSlots, NoFreeSlot } from './slots.ts'
@@ -72,6 +72,7 @@ export function createLine(identifier: string, options: IntrospectionSettings, s
       const outage = cause instanceof Outage
       if (outage) circuit.fail()
       else if (cause instanceof UselessAnswer) circuit.succeed()
+      else if (cause instanceof CannotAsk) circuit.release()
       const error = unavailable(identifier, cause, retryAfter(cause, circuit.remainingMs()))
       // Only the endpoint's own silence: a queue here, however it came about, must not revive old answers.
       if (outage || cause instanceof CircuitOpen) outages.add(error)
@@ -99,21 +100,18 @@ export function unavailable(identifier: string, cause: unknown, retryAfterSecond
   return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
 }
 
-function readWith(
-  { name, read }: NonNullable<IntrospectionSettings['dialect']>,
-  response: IntrospectionResponse,
-): JsonObject {
+function readWith(dialect: IntrospectionDialect, response: IntrospectionResponse): JsonObject {
   let answer: JsonObject
   try {
-    answer = read(response)
+    answer = dialect.read(response)
   } catch (cause) {
     if (cause instanceof UselessAnswer) throw cause
-    // A dialect may throw what it likes, the body's own words among it.
-    throw new UselessAnswer(`dialect ${quote(name)} cannot read its answer: ${quote(messageOf(cause))}`, { cause })
+    // Not in its own words: a parser quotes the body, and a body may repeat the token.
+    throw new UselessAnswer(`dialect ${quote(dialect.name)} cannot read its answer: ${nameOf(cause)}`)
   }
   // A copy of our own, frozen: what a dialect hands out it may change later.
-  const copy = strictCopy(answer)
-  if (!copy) throw new UselessAnswer(`dialect ${quote(name)} made no JSON object of its answer`)
+  const copy = dialect === rfc7662 ? answer : strictCopy(answer)
+  if (!copy) throw new UselessAnswer(`dialect ${quote(dialect.name)} made no JSON object of its answer`)
   return copy
 }
 

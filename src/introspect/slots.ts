@@ -53,6 +53,8 @@ export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slo
 
   return {
     async take(signal) {
+      // One that waits no more, since its request ended, must not make others wait.
+      if (line.size > 0) sweep()
       const free = line.size === 0 ? lease() : undefined
       if (free) return free
       if (line.size >= 4 * max) sweep()

@@ -2,9 +2,9 @@ import type { JWK } from 'jose'
 import { importJWK } from 'jose/key/import'
 import { algorithmsForKey } from '../algorithms.ts'
 import { messageOf, quote } from '../errors.ts'
-import { decodeBase64url } from '../parse/base64url.ts'
 import { isObject } from '../parse/json.ts'
 import type { KeySnapshot, VerificationKey } from '../pipeline.ts'
+import { isSoundExponent, isSoundPoint } from './weak-keys.ts'
 
 const MIN_RSA_BITS = 2048
 // A flood of look-alikes must not multiply the work of one token.
@@ -100,16 +100,8 @@ function candidateKey(value: unknown, accepted: ReadonlySet<string>): Verificati
   }
   if (kty === 'AKP' && alg === undefined) return { fault: 'its type demands an algorithm' }
   if (kty === 'RSA' && !isSoundExponent(value['e'])) return { fault: 'its exponent is not odd and greater than one' }
+  if (crv === 'Ed25519' && !isSoundPoint(value['x'])) return { fault: 'its point is of small order, or none' }
   return verificationKey(publicPart(value), algorithms)
-}
-
-/** With exponent 1 anybody can sign: it must be odd and at least 3. */
-function isSoundExponent(exponent: unknown): boolean {
-  const bytes = typeof exponent === 'string' ? decodeBase64url(exponent) : undefined
-  const last = bytes?.at(-1)
-  return (
-    last !== undefined && last % 2 === 1 && (last > 1 || bytes?.subarray(0, -1).some((byte) => byte !== 0) === true)
-  )
 }
 
 function publicPart(jwk: Record<string, unknown>): PublicJwk {

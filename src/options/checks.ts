@@ -144,8 +144,18 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
-function show(value: unknown): string {
+/** What came, as a message may say it. */
+export function show(value: unknown): string {
   return value === undefined ? 'nothing' : quote(value)
+}
+
+/** A copy of plain data, so that what its owner does to it later changes nothing here. */
+export function plainData<T>(value: T, option: string): T {
+  try {
+    return structuredClone(value)
+  } catch {
+    throw misconfigured(option, show(value), 'plain data')
+  }
 }
 
 function join(option: string, name: string): string {

@@ -13,6 +13,7 @@ import {
   objectOf,
   oneOf,
   optional,
+  show,
   withDefault,
 } from './checks.ts'
 
@@ -106,7 +107,7 @@ const dialect: Check<IntrospectionDialect> = (value, option) => {
   if (isObject(value) && typeof value['request'] === 'function' && typeof value['read'] === 'function') {
     return value as unknown as IntrospectionDialect
   }
-  throw misconfigured(option, typeof value, 'an IntrospectionDialect: an object with the functions request and read')
+  throw misconfigured(option, show(value), 'an IntrospectionDialect: an object with the functions request and read')
 }
 
 /**

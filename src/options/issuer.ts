@@ -1,6 +1,6 @@
 import { type IntrospectionSettings, parseIntrospection } from './introspection.ts'
 import { ASYMMETRIC_ALGORITHMS } from '../algorithms.ts'
-import { isObject, type Json, type JsonObject } from '../parse/json.ts'
+import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,
   type Check,
@@ -10,6 +10,8 @@ import {
   objectOf,
   oneOf,
   optional,
+  plainData,
+  show,
   text,
   texts,
   withDefault,
@@ -101,7 +103,7 @@ function requireIssuer(
   const endpointFromMetadata = introspection !== undefined && introspection.endpoint === undefined
   if (metadata.from === 'data') {
     const { issuer: named, jwks_uri: jwksUri, introspection_endpoint: endpoint } = metadata.document
-    if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, shown(named), `exactly "${issuer}"`)
+    if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, show(named), `exactly "${issuer}"`)
     if (keysFromMetadata) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
     if (endpointFromMetadata) endpointUrl(insecureHosts)(endpoint, `${option}.metadata.introspection_endpoint`)
   }
@@ -112,14 +114,10 @@ function requireIssuer(
   if (issuer.includes('?')) throw misconfigured(`${option}.issuer`, `"${issuer}"`, 'a URL without query')
 }
 
-function shown(value: Json | undefined): string {
-  return typeof value === 'string' ? `"${value}"` : typeof value
-}
-
 function parseMetadataSource(value: unknown, option: string, insecureHosts: readonly string[]): MetadataSource {
   if (value === undefined || value === 'discover') return { from: 'discovery' }
-  if (!isObject(value)) throw misconfigured(option, typeof value, '"discover", { url }, or the metadata itself')
-  if ('issuer' in value) return { from: 'data', document: structuredClone(value) as JsonObject }
+  if (!isObject(value)) throw misconfigured(option, show(value), '"discover", { url }, or the metadata itself')
+  if ('issuer' in value) return { from: 'data', document: plainData(value, option) as JsonObject }
   return { from: 'url', url: objectOf<{ url: string }>(value, option, { url: endpointUrl(insecureHosts) }).url }
 }
 
@@ -153,7 +151,7 @@ function parseJwt(
 
 const keySet: Check<JsonObject> = (value, option) => {
   if (!isObject(value) || !Array.isArray(value['keys']) || value['keys'].length === 0) {
-    throw misconfigured(option, typeof value, 'a JWK Set with at least one key')
+    throw misconfigured(option, show(value), 'a JWK Set with at least one key')
   }
-  return structuredClone(value) as JsonObject
+  return plainData(value, option) as JsonObject
 }

@@ -1,4 +1,4 @@
-import { arrayOf, endpointFault, misconfigured, scopeName } from './checks.ts'
+import { arrayOf, type Check, endpointFault, misconfigured, oneOf, plainData, scopeName, show, text } from './checks.ts'
 import type { ProtectedResourceMetadata } from './documents.ts'
 import type { IssuerSettings } from './issuer.ts'
 import type { IssuerResolver } from './public.ts'
@@ -24,27 +24,43 @@ export function parseResourceMetadata(
   insecureHosts: readonly string[],
 ): ResourceMetadataSettings {
   const option = 'resourceMetadata'
-  if (value !== undefined && value !== false && !isObject(value)) {
-    throw misconfigured(option, typeof value, 'false or an object')
-  }
-  const additions = value === false ? {} : ((value ?? {}) as Partial<ProtectedResourceMetadata>)
+  const additions = value === undefined || value === false ? {} : parseAdditions(value, option)
   const url = wellKnownUrl(resource, insecureHosts)
   if (value && url === undefined) {
-    throw misconfigured(option, 'an object', `nothing, since "${resource}" is no https URL at which it could be served`)
+    throw misconfigured(option, show(value), `nothing, since "${resource}" is no https URL at which it could be served`)
   }
   if (additions.resource !== undefined && additions.resource !== resource) {
-    throw misconfigured(`${option}.resource`, String(additions.resource), `exactly "${resource}", or nothing`)
-  }
-  if (additions.scopes_supported !== undefined) {
-    arrayOf(scopeName, 'an array of scope names')(additions.scopes_supported, `${option}.scopes_supported`)
+    throw misconfigured(`${option}.resource`, show(additions.resource), `exactly "${resource}", or nothing`)
   }
   const document: ProtectedResourceMetadata = {
     resource,
     ...(typeof issuers !== 'function' && { authorization_servers: issuers.map(({ identifier }) => identifier) }),
     bearer_methods_supported: form ? ['header', 'body'] : ['header'],
-    ...structuredClone(additions),
+    ...additions,
   }
   return { document: Object.freeze(document), url: value === false ? undefined : url }
+}
+
+// Members beyond these may be anything: RFC 9728 §2 leaves room for more.
+const MEMBERS: Readonly<Record<string, Check<unknown>>> = {
+  resource: text,
+  authorization_servers: arrayOf(text, 'an array of issuers'),
+  jwks_uri: text,
+  scopes_supported: arrayOf(scopeName, 'an array of scope names'),
+  bearer_methods_supported: arrayOf(oneOf('header', 'body'), 'an array of "header" and "body"'),
+  resource_name: text,
+  resource_documentation: text,
+  resource_policy_uri: text,
+  resource_tos_uri: text,
+}
+
+function parseAdditions(value: unknown, option: string): Partial<ProtectedResourceMetadata> {
+  if (!isObject(value)) throw misconfigured(option, show(value), 'false or an object')
+  const additions = plainData(value, option)
+  for (const [name, check] of Object.entries(MEMBERS)) {
+    if (additions[name] !== undefined) check(additions[name], `${option}.${name}`)
+  }
+  return additions
 }
 
 function wellKnownUrl(resource: string, insecureHosts: readonly string[]): string | undefined {

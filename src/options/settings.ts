@@ -12,6 +12,7 @@ import {
   objectOf,
   optional,
   scopeName,
+  show,
   text,
   texts,
   withDefault,
@@ -164,7 +165,7 @@ function parseIssuers(
 const tokenCache: Check<TokenCacheSettings | false> = (value, option) => {
   if (value === false) return false
   const { max, maxBytes, maxAgeSeconds } = objectOf<{ max: number; maxBytes: number; maxAgeSeconds: number }>(
-    value ?? {},
+    value === undefined ? {} : value,
     option,
     {
       max: withDefault(10_000, integerBetween(1, 1_000_000)),
@@ -177,7 +178,7 @@ const tokenCache: Check<TokenCacheSettings | false> = (value, option) => {
 
 const keys: Check<KeySettings> = (value, option) => {
   const given = objectOf<{ [name in 'refreshSeconds' | 'maxStaleSeconds' | 'cooldownSeconds' | 'timeoutMs']: number }>(
-    value ?? {},
+    value === undefined ? {} : value,
     option,
     {
       refreshSeconds: withDefault(600, numberBetween(60, 86_400)),
@@ -200,14 +201,15 @@ const keys: Check<KeySettings> = (value, option) => {
 const standardSchema: Check<StandardSchemaV1> = (value, option) => {
   const schema = value as Partial<StandardSchemaV1> | null
   if (typeof schema?.['~standard']?.validate !== 'function') {
-    throw misconfigured(option, typeof value, 'a Standard Schema, such as those of zod, valibot or arktype')
+    throw misconfigured(option, show(value), 'a Standard Schema, such as those of zod, valibot or arktype')
   }
   return schema as StandardSchemaV1
 }
 
 const scopes: Check<ScopeImplications> = (value, option) => {
-  const { implies } = objectOf<{ implies: ScopeImplications }>(value ?? {}, option, {
-    implies: (given, name) => objectOf<ScopeImplications>(given ?? {}, name, allMembers(given, scopeNames)),
+  const { implies } = objectOf<{ implies: ScopeImplications }>(value === undefined ? {} : value, option, {
+    implies: (given, name) =>
+      objectOf<ScopeImplications>(given === undefined ? {} : given, name, allMembers(given, scopeNames)),
   })
   const path = `${option}.implies`
   const settled = new Set<string>()

@@ -34,10 +34,16 @@ export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
 /** Copies a value into strict JSON and freezes it whole; returns `undefined` where that makes no object. */
 export function strictCopy(value: unknown): JsonObject | undefined {
   try {
-    return parseStrictObject(new TextEncoder().encode(JSON.stringify(value)))
+    return parseStrictObject(new TextEncoder().encode(JSON.stringify(value, requireFinite)))
   } catch {
     return undefined
   }
+}
+
+function requireFinite(_: string, value: unknown): unknown {
+  // JSON would make null of it, and null is absent: a token without an end.
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('JSON has no such number')
+  return value
 }
 
 /** Narrows to an object that is no array and not null. */

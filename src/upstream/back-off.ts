@@ -3,7 +3,8 @@ export interface BackOff {
   readonly failures: () => number
   /** Milliseconds until the next attempt is due; 0 where it is. */
   readonly remainingMs: () => number
-  readonly fail: () => void
+  /** `sinceMs`: when the failed attempt began, where the delay counts from there. */
+  readonly fail: (sinceMs?: number) => void
   readonly succeed: () => void
 }
 
@@ -30,9 +31,9 @@ export function createBackOff(
       // A clock that was set back must not stretch the delay.
       return failures === 0 || passed < 0 ? 0 : Math.max(0, delayMs - passed)
     },
-    fail() {
+    fail(sinceMs = now()) {
       failures++
-      failedMs = now()
+      failedMs = sinceMs
       delayMs = Math.min(longestMs, firstMs * 2 ** (failures - 1)) * (0.75 + 0.25 * random())
     },
     succeed() {

@@ -56,8 +56,11 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {
-  const fault = URL.canParse(url) ? endpointFault(new URL(url), insecureHosts, loopback) : 'an absolute URL'
-  if (fault) throw new UpstreamFault(`${quote(url)} is not asked: expected ${fault}`)
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const fault = parsed ? endpointFault(parsed, insecureHosts, loopback) : 'an absolute URL'
+  if (!fault) return
+  // Its origin is enough: there may be a password in what comes before the host.
+  throw new UpstreamFault(`${parsed ? parsed.origin : quote(url)} is not asked: expected ${fault}`)
 }
 
 async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings): Promise<Response> {

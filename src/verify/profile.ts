@@ -23,7 +23,7 @@ export function requireTokenType({ type }: UnverifiedJwt, { identifier, profile 
 
 const REQUIRED = {
   rfc9068: ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'],
-  compatible: ['iss', 'exp'],
+  compatible: ['iss', 'exp', 'aud'],
 } as const
 
 // What only ID tokens, logout tokens and security events carry.
