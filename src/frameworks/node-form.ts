@@ -6,16 +6,19 @@ import { formTooLarge, MAX_FORM_BYTES } from '../parse/form.ts'
  *
  * @throws {BearwardError} credentials_malformed, where it exceeds 1 MiB
  */
-export function readFormAhead(request: IncomingMessage): Promise<URLSearchParams> {
-  // Reading an empty body would end the stream, and there is nothing to put back.
-  const isEmpty = request.complete && request.readableLength === 0
-  if (isEmpty || request.headers['content-length'] === '0') return Promise.resolve(new URLSearchParams())
+export async function readFormAhead(request: IncomingMessage): Promise<URLSearchParams> {
+  // What came in one packet with the header is known to be whole only in the next turn.
+  await new Promise((resolve) => setImmediate(resolve))
+  if (isDrained(request) || request.headers['content-length'] === '0') return new URLSearchParams()
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
 
     function onReadable(): void {
-      for (let chunk = take(request); chunk; chunk = take(request)) {
+      // Never read on an empty stream that is whole: that would end it before the handler listens.
+      while (request.readableLength > 0) {
+        const chunk = take(request)
+        if (!chunk) break
         chunks.push(chunk)
         size += chunk.length
       }
@@ -37,6 +40,10 @@ export function readFormAhead(request: IncomingMessage): Promise<URLSearchParams
 
     request.on('readable', onReadable).on('close', onClose).on('error', onClose)
   })
+}
+
+function isDrained(request: IncomingMessage): boolean {
+  return request.readableEnded || (request.complete && request.readableLength === 0)
 }
 
 function take(request: IncomingMessage): Buffer | undefined {

@@ -142,7 +142,7 @@ function forwardedBase(request: IncomingMessage, origin: string): string {
   // Anything but plain path segments could turn the rest of the address into a query.
   if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(prefix)) return origin
   const base = `${scheme}://${host}${prefix}`
-  return /^https?:\/\/[^/?#@\\]+(\/|$)/.test(base) && URL.canParse(base) ? base : origin
+  return /^https?$/.test(scheme) && /^[A-Za-z0-9.:[\]-]+$/.test(host) && URL.canParse(base) ? base : origin
 }
 
 /** The last value is the one that the nearest proxy wrote; those before it may be the client's. */

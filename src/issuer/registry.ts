@@ -149,7 +149,8 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
   function find(hint: string, context: CallContext): TrackedIssuer | Promise<TrackedIssuer> {
     const tenant = tenants.get(hint)
     if (isTrusted(tenant)) return tenant.issuer
-    if (hint.length > MAX_IDENTIFIER_LENGTH || isYounger(refusals.get(hint), REFUSAL_MS)) throw refused(hint)
+    if (identifierIn(hint).length > MAX_IDENTIFIER_LENGTH || isYounger(refusals.get(hint), REFUSAL_MS))
+      throw refused(hint)
     return ask(hint, tenant, context)
   }
 

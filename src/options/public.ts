@@ -79,7 +79,9 @@ export interface ScopeOptions {
  * token that names no issuer the hint is `{ opaque: true }`, and the answer needs `introspection`.
  */
 export type IssuerResolver = (
-  hint: { readonly iss: string } | { readonly opaque: true },
+  hint:
+    | { readonly iss: string; readonly opaque?: undefined }
+    | { readonly opaque: true; readonly iss?: undefined },
   context: CallContext,
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 

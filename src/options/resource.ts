@@ -43,7 +43,6 @@ export function parseResourceMetadata(
 
 // Members beyond these may be anything: RFC 9728 §2 leaves room for more.
 const MEMBERS: Readonly<Record<string, Check<unknown>>> = {
-  resource: text,
   authorization_servers: arrayOf(text, 'an array of issuers'),
   jwks_uri: text,
   scopes_supported: arrayOf(scopeName, 'an array of scope names'),

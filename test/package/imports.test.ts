@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { codeOf, importsOf, reachedFrom, ROOT, sourceGraph } from './sources.ts'
+
+const CORE = ['dist/index.js', 'dist/frameworks/fetch.js']
+const STAGES = ['extract', 'classify', 'issuer', 'verify', 'introspect', 'constrain', 'authorize', 'respond']
+
+/** The stage that a source file belongs to: a file of that name, or a folder. */
+function stageOf(path: string): string | undefined {
+  return STAGES.find((stage) => path === `${stage}.ts` || path.startsWith(`${stage}/`))
+}
+
+function mayKnowStages(path: string): boolean {
+  return path === 'resource-server.ts' || path === 'index.ts' || path.startsWith('frameworks/')
+}
+
+describe('the compiled core', () => {
+  test.each(CORE)('%s and all that it reaches import nothing but subpaths of jose, lru-cache and itself', (entry) => {
+    const { files, packages } = reachedFrom(join(ROOT, entry))
+    expect(files.length).toBeGreaterThan(3)
+    for (const file of files) expect(file.startsWith(join(ROOT, 'dist/'))).toBe(true)
+    // The root of jose costs four times as much to load.
+    for (const name of packages) expect(name).toMatch(/^(jose\/.+|lru-cache)$/)
+  })
+
+  test('dist/index.js reaches both packages: this test would notice what it looks for', () => {
+    const { files, packages } = reachedFrom(join(ROOT, 'dist/index.js'))
+    expect(files.length).toBeGreaterThan(25)
+    expect(packages).toEqual(['jose/key/import', 'lru-cache'])
+  })
+
+  test.each(CORE)('%s and all that it reaches name no platform', (entry) => {
+    for (const file of reachedFrom(join(ROOT, entry)).files) {
+      const code = codeOf(file)
+      expect([file, /['"](node|cloudflare|bun|deno|workerd):/.exec(code)?.[0]]).toEqual([file, undefined])
+      const globals =
+        /(?<![.\w$'"`-])(process|Buffer|require|global|Deno|Bun|__dirname|__filename|window|navigator)(?![\w$'"`-])/
+      expect([file, globals.exec(code)?.[0]]).toEqual([file, undefined])
+    }
+  })
+
+  test('its declarations need no types of Node and of Workers', () => {
+    for (const entry of CORE) {
+      for (const file of reachedFrom(join(ROOT, entry)).files) {
+        const declarations = file.replace(/\.js$/, '.d.ts')
+        expect(readFileSync(declarations, 'utf8')).not.toMatch(/<reference|['"](node|cloudflare):/)
+        for (const { specifier } of importsOf(declarations)) expect(specifier).toMatch(/^(\.|jose$|jose\/|lru-cache$)/)
+      }
+    }
+  })
+
+  test('bearward/node alone knows Node, and is reached from nowhere else', () => {
+    const { packages } = reachedFrom(join(ROOT, 'dist/frameworks/node.js'))
+    for (const name of packages) expect(name).toMatch(/^(jose\/.+|lru-cache|node:.+)$/)
+    for (const entry of CORE) {
+      expect(reachedFrom(join(ROOT, entry)).files.filter((file) => file.includes('/frameworks/node'))).toEqual([])
+    }
+  })
+})
+
+describe('the stages', () => {
+  const graph = sourceGraph()
+  const edges = [...graph].flatMap(([from, targets]) =>
+    targets.map(({ path, typeOnly }) => ({ from, to: path, typeOnly })),
+  )
+
+  test('are all there', () => {
+    const present = new Set([...graph.keys()].map(stageOf))
+    for (const stage of STAGES.filter((name) => name !== 'introspect')) expect(present).toContain(stage)
+    expect(edges.length).toBeGreaterThan(80)
+  })
+
+  test('do not import each other, not even types', () => {
+    const crossing = edges.filter(({ from, to }) => {
+      const [source, target] = [stageOf(from), stageOf(to)]
+      return source !== undefined && target !== undefined && source !== target
+    })
+    expect(crossing).toEqual([])
+  })
+
+  test('reach each other by no detour: what they share imports no stage', () => {
+    const shared = edges.filter(
+      ({ from, to }) => stageOf(from) === undefined && !mayKnowStages(from) && stageOf(to) !== undefined,
+    )
+    expect(shared).toEqual([])
+  })
+
+  test('are composed by resource-server.ts alone', () => {
+    const values = edges.filter(
+      ({ from, to, typeOnly }) => !typeOnly && stageOf(to) !== undefined && stageOf(from) !== stageOf(to),
+    )
+    // The public face hands out the requirements; it composes nothing.
+    expect(new Set(values.map(({ from, to }) => (from === 'index.ts' ? `${from} → ${to}` : from)))).toEqual(
+      new Set(['resource-server.ts', 'index.ts → authorize.ts']),
+    )
+  })
+
+  test('are known to the frameworks by types alone', () => {
+    const known = edges.filter(({ from, to }) => from.startsWith('frameworks/') && stageOf(to) !== undefined)
+    expect(known.filter(({ typeOnly }) => !typeOnly)).toEqual([])
+    expect(new Set(known.map(({ to }) => to))).toEqual(new Set(['authorize.ts', 'respond.ts']))
+  })
+
+  test('the modules import each other in no circle', () => {
+    const circles: string[] = []
+    const done = new Set<string>()
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) circles.push([...trail.slice(trail.indexOf(path)), path].join(' → '))
+      if (done.has(path) || trail.includes(path)) return
+      for (const { path: next, typeOnly } of graph.get(path) ?? []) if (!typeOnly) visit(next, [...trail, path])
+      done.add(path)
+    }
+    for (const path of graph.keys()) visit(path, [])
+    expect(circles).toEqual([])
+  })
+})

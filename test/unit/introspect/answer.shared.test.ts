@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest'
+import { goodAnswer, introspecting, opaque, searchWhatWasEmitted } from '../../fixture/introspection.ts'
+import { ISSUER, NOW } from '../../fixture/issuer.ts'
+import { codeOf } from '../../fixture/server.ts'
+
+searchWhatWasEmitted()
+
+async function outcomeOf(changes: Record<string, unknown>): Promise<unknown> {
+  const { api } = await introspecting({ reply: () => Response.json(goodAnswer(changes)) })
+  return codeOf(api.verify(opaque()))
+}
+
+describe('a member of the wrong type is the issuer’s fault', () => {
+  test.each<[string, unknown, unknown[]]>([
+    ['sub', 'user-1', [7, '', {}, ['user-1'], true]],
+    ['client_id', 'client-1', [7, '', {}, false]],
+    ['cid', 'client-1', [7]],
+    ['azp', 'client-1', [7]],
+    ['username', 'ada', [7, {}, ['ada'], false]],
+    ['exp', NOW + 300, [`${NOW + 300}`, {}, true, (NOW + 300) * 1000, 2 ** 53]],
+    ['nbf', NOW, [`${NOW}`, [NOW], 2 ** 53]],
+    ['iat', NOW, [`${NOW}`, {}, NOW + 301]],
+    ['auth_time', NOW, [`${NOW}`]],
+    ['aud', ['https://api.example.com'], [7, {}, ['https://api.example.com', 7]]],
+    ['scope', 'a b', [7, {}, ['a', 7], true]],
+    ['scope', ['a', 'b'], [[null]]],
+    ['jti', 'id-1', [7, '']],
+    ['act', { sub: 'agent' }, ['agent', [{ sub: 'agent' }], 7]],
+    [
+      'authorization_details',
+      [{ type: 'payment' }],
+      [{ type: 'payment' }, ['payment'], [{}], [{ type: 7 }], 'payment'],
+    ],
+    ['acr', 'gold', [7]],
+    ['amr', ['pwd'], ['pwd', [7]]],
+    ['iss', ISSUER, [7, {}, [ISSUER], true]],
+    ['token_type', 'Bearer', [7, {}, ['Bearer'], true]],
+  ])('%s', async (name, good, wrong) => {
+    expect(await outcomeOf({ [name]: good })).toBe('accepted')
+    for (const value of wrong) {
+      expect(await outcomeOf({ [name]: value }), `${name}: ${JSON.stringify(value)}`).toBe('issuer_unavailable')
+    }
+  })
+
+  test.each(['sub', 'client_id', 'username', 'exp', 'nbf', 'iat', 'iss', 'scope', 'token_type', 'act', 'cnf', 'jti'])(
+    'null is as good as absent: %s',
+    async (name) => {
+      expect(await outcomeOf({ [name]: null })).toBe('accepted')
+    },
+  )
+
+  test.each([['an array'], [7], [true]])('`cnf` that is no object: %j', async (cnf) => {
+    expect(await outcomeOf({ cnf })).toBe('issuer_unavailable')
+  })
+})
+
+describe('who issued it', () => {
+  test.each([
+    [ISSUER, 'accepted'],
+    [undefined, 'accepted'],
+    [`${ISSUER}/`, 'issuer_untrusted'],
+    ['https://LOGIN.example.com', 'issuer_untrusted'],
+    ['https://other.example.com', 'issuer_untrusted'],
+    ['', 'issuer_untrusted'],
+  ])('iss %s: %s', async (iss, outcome) => {
+    expect(await outcomeOf({ iss })).toBe(outcome)
+  })
+})
+
+describe('what kind of token it is', () => {
+  test.each([
+    [undefined, 'accepted'],
+    ['Bearer', 'accepted'],
+    ['bearer', 'accepted'],
+    ['BEARER', 'accepted'],
+    ['N_A', 'token_type_wrong'],
+    ['refresh_token', 'token_type_wrong'],
+    ['id_token', 'token_type_wrong'],
+    ['access_token', 'token_type_wrong'],
+    ['mac', 'token_type_wrong'],
+    ['', 'token_type_wrong'],
+    [' Bearer', 'token_type_wrong'],
+    // A dotless i, which lower-cases to something else than ASCII's.
+    ['BEARER\u0130', 'token_type_wrong'],
+  ])('token_type %j: %s', async (type, outcome) => {
+    expect(await outcomeOf({ token_type: type })).toBe(outcome)
+  })
+
+  test.each([
+    [{ token_use: 'access' }, 'accepted'],
+    [{ token_use: 'access_token' }, 'accepted'],
+    [{ token_use: 'refresh_token' }, 'token_type_wrong'],
+    [{ token_use: 'id' }, 'token_type_wrong'],
+    [{ typ: 'Bearer' }, 'accepted'],
+    [{ typ: 'Refresh' }, 'token_type_wrong'],
+    [{ typ: 'Offline' }, 'token_type_wrong'],
+    [{ typ: 'ID' }, 'token_type_wrong'],
+    [{ typ: 'Logout' }, 'token_type_wrong'],
+    [{ at_hash: 'x' }, 'token_type_wrong'],
+    [{ c_hash: 'x' }, 'token_type_wrong'],
+    [{ s_hash: 'x' }, 'token_type_wrong'],
+    [{ events: {} }, 'token_type_wrong'],
+    [{ at_hash: null }, 'accepted'],
+    [{ hash: 'x' }, 'accepted'],
+  ])('%j: %s', async (members, outcome) => {
+    expect(await outcomeOf(members)).toBe(outcome)
+  })
+})
+
+describe('to whom it is bound', () => {
+  const jkt = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I'
+
+  test.each([
+    [{ token_type: 'Bearer' }, 'accepted'],
+    [{ token_type: 'Bearer', cnf: { jkt } }, 'binding_mismatch'],
+    [{ token_type: 'DPoP', cnf: { jkt } }, 'binding_mismatch'],
+    [{ token_type: 'dpop' }, 'binding_mismatch'],
+    [{ token_type: 'DPoP', cnf: null }, 'binding_mismatch'],
+    [{ cnf: { 'x5t#S256': jkt } }, 'binding_mismatch'],
+    [{ cnf: { 'x5t#S256': jkt, extra: 1 } }, 'binding_mismatch'],
+    [{ cnf: { unknown: 1 } }, 'binding_mismatch'],
+    [{ cnf: {} }, 'binding_mismatch'],
+    [{ cnf: { jkt: 7 } }, 'issuer_unavailable'],
+  ])('%j: %s', async (members, outcome) => {
+    expect(await outcomeOf(members)).toBe(outcome)
+  })
+})
+
+async function outcomeOfBody(body: string | Uint8Array<ArrayBuffer>, type = 'application/json'): Promise<unknown> {
+  const { api } = await introspecting({ reply: () => new Response(body, { headers: { 'content-type': type } }) })
+  return codeOf(api.verify(opaque()))
+}
+
+describe('the answer as text', () => {
+  const good = JSON.stringify(goodAnswer())
+
+  test.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'Application/JSON',
+    'application/token-introspection+json',
+  ])('is read as %s', async (type) => {
+    expect(await outcomeOfBody(good, type)).toBe('accepted')
+  })
+
+  test.each(['text/html', 'text/plain', 'application/jwt', 'application/jsonp', 'text/json', ''])(
+    'is not read as %j',
+    async (type) => {
+      expect(await outcomeOfBody(good, type)).toBe('issuer_unavailable')
+    },
+  )
+
+  test('without a content type is not read', async () => {
+    const { api } = await introspecting({
+      reply: () => {
+        const response = new Response(good)
+        response.headers.delete('content-type')
+        return response
+      },
+    })
+    expect(await codeOf(api.verify(opaque()))).toBe('issuer_unavailable')
+  })
+
+  test('a login page with status 200 is no answer', async () => {
+    expect(await outcomeOfBody('<!doctype html><title>Sign in</title>', 'text/html; charset=utf-8')).toBe(
+      'issuer_unavailable',
+    )
+  })
+
+  test.each<[string, string | Uint8Array<ArrayBuffer>]>([
+    ['a repeated member', good.replace('{', '{"active":false,')],
+    ['a repeated member deep inside', good.replace('{', '{"x":{"a":1,"a":2},')],
+    ['a byte-order mark', `\ufeff${good}`],
+    ['no JSON', good.slice(0, -1)],
+    ['nothing', ''],
+    ['an array', `[${good}]`],
+    ['a string', '"active"'],
+    ['true', 'true'],
+    ['null', 'null'],
+    ['a number beyond the finite', good.replace('{', '{"x":1e999,')],
+    ['a member __proto__', good.replace('{', '{"__proto__":{"active":true},')],
+    ['invalid UTF-8', new Uint8Array([...new TextEncoder().encode('{"active":true,"x":"'), 0xff, 0x22, 0x7d])],
+    ['two documents', `${good}${good}`],
+  ])('%s is refused', async (_, body) => {
+    expect(await outcomeOfBody(body)).toBe('issuer_unavailable')
+  })
+
+  test('white space around it does no harm', async () => {
+    expect(await outcomeOfBody(`\r\n  ${good}\n`)).toBe('accepted')
+  })
+
+  test('`active` by inheritance is not active', async () => {
+    expect(await outcomeOfBody(good.replace('"active":true', '"constructor":{"active":true}'))).toBe(
+      'issuer_unavailable',
+    )
+  })
+})
