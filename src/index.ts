@@ -2,22 +2,21 @@ export { allOf, anyOf, anyScope, claim, deny, granted, scope, type Denial, type 
 export { BearwardError, type ErrorCode, type WireError } from './errors.ts'
 export {
   bearerToken,
-  type Changing,
-  type ClientAuthentication,
   clientSecretBasic,
   clientSecretJwt,
   clientSecretPost,
-  type IntrospectionRequest,
-  type PrivateKey,
   privateKeyJwt,
   tlsClientAuth,
 } from './introspect/authentication.ts'
-export {
-  githubTokenCheck,
-  googleTokenInfo,
-  type IntrospectionDialect,
-  type IntrospectionResponse,
-} from './introspect/dialects.ts'
+export { githubTokenCheck, googleTokenInfo } from './introspect/dialects.ts'
+export type {
+  Changing,
+  ClientAuthentication,
+  IntrospectionDialect,
+  IntrospectionRequest,
+  IntrospectionResponse,
+  PrivateKey,
+} from './options/introspection-contract.ts'
 export type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './options/documents.ts'
 export type {
   FetchFunction,

@@ -1,31 +1,12 @@
-import type { JWK } from 'jose'
 import { importJWK, importPKCS8 } from 'jose/key/import'
 import { SignJWT } from 'jose/jwt/sign'
 import { misconfigured, oneOf, text } from '../options/checks.ts'
-
-/** A value that stands still, or a function that gives the present one: rotating it needs no restart. */
-export type Changing<T> = T | (() => T | Promise<T>)
-
-/** A request to the introspection endpoint before it is sent; authentication adds to it. */
-export interface IntrospectionRequest {
-  url: string
-  readonly method: 'GET' | 'POST'
-  readonly headers: Headers
-  /** Form members, or a body to the letter. */
-  body: URLSearchParams | string | undefined
-}
-
-/** Tells the introspection endpoint who asks. Made by `clientSecretBasic` and its like. */
-export interface ClientAuthentication {
-  /** Name of the method. @see RFC 7591 §2 */
-  readonly method: string
-  readonly clientId?: string
-  /** Adds the credentials; called for every request. */
-  readonly authenticate: (
-    request: IntrospectionRequest,
-    context: { readonly issuer: string; readonly nowMs: number },
-  ) => void | Promise<void>
-}
+import type {
+  Changing,
+  ClientAuthentication,
+  IntrospectionRequest,
+  PrivateKey,
+} from '../options/introspection-contract.ts'
 
 const ASSERTION_SECONDS = 60
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -96,9 +77,6 @@ export function clientSecretJwt(options: {
     },
   }
 }
-
-/** A private key: a `CryptoKey`, a JWK, or PKCS #8 in PEM. */
-export type PrivateKey = CryptoKey | JWK | string
 
 /** `private_key_jwt`: an assertion signed with the client's key. @see RFC 7523 §2.2 and §3 */
 export function privateKeyJwt(options: {

@@ -1,37 +1,8 @@
 import { quote } from '../errors.ts'
 import { misconfigured, text } from '../options/checks.ts'
+import type { IntrospectionDialect, IntrospectionResponse } from '../options/introspection-contract.ts'
 import { isObject, type Json, type JsonObject, parseStrictObject } from '../parse/json.ts'
 import { UselessAnswer } from './answer.ts'
-import type { IntrospectionRequest } from './authentication.ts'
-
-/** What an endpoint answered, read whole. */
-export interface IntrospectionResponse {
-  readonly status: number
-  readonly headers: Headers
-  readonly body: Uint8Array
-}
-
-/**
- * How to ask an endpoint about a token, and how to read its answer. RFC 7662 is one; implement another for an endpoint that
- * speaks otherwise.
- */
-export interface IntrospectionDialect {
-  readonly name: string
-  /** Where to ask, for services that have one address. The option `endpoint` wins. */
-  readonly endpoint?: string
-  /** Scopes that a scope of this service brings along. */
-  readonly implies?: Readonly<Record<string, readonly string[]>>
-  /** Builds the request, without the client's credentials. */
-  readonly request: (
-    token: string,
-    context: { readonly endpoint: string; readonly clientId: string | undefined },
-  ) => IntrospectionRequest
-  /**
-   * Reads the answer as RFC 7662 claims: `{ active: false }`, or `{ active: true, … }`. Anything it throws, and an answer
-   * without a boolean `active`, is the issuer's fault and refuses the token with `issuer_unavailable`.
-   */
-  readonly read: (response: IntrospectionResponse) => JsonObject
-}
 
 /** The standard's own. @see RFC 7662 §2 */
 export const rfc7662: IntrospectionDialect = {
@@ -155,7 +126,7 @@ const GITHUB_SCOPES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** The strict JSON object of an answer. @throws {UselessAnswer} where it is none */
-export function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
+function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!/^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type))
     throw new UselessAnswer(`it answered with content type ${quote(type)}, not JSON`)

@@ -5,8 +5,11 @@ import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { Issuer } from '../pipeline.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
-import type { IntrospectionRequest } from './authentication.ts'
-import type { IntrospectionDialect, IntrospectionResponse } from './dialects.ts'
+import type {
+  IntrospectionDialect,
+  IntrospectionRequest,
+  IntrospectionResponse,
+} from '../options/introspection-contract.ts'
 
 /** The endpoint did not answer, or answered that it is broken: what counts towards its circuit. */
 export class Outage extends Error {}

@@ -4,7 +4,8 @@ import type { Issuer } from '../pipeline.ts'
 import { verifySignature } from '../signature.ts'
 import { readUnverifiedJwt } from '../unverified-jwt.ts'
 import { UselessAnswer } from './answer.ts'
-import { describeError, type IntrospectionDialect, type IntrospectionResponse, rfc7662 } from './dialects.ts'
+import type { IntrospectionDialect, IntrospectionResponse } from '../options/introspection-contract.ts'
+import { describeError, rfc7662 } from './dialects.ts'
 
 const MEDIA_TYPE = 'application/token-introspection+jwt'
 // An answer is made for the request it answers; more age than this means that somebody kept it.

@@ -1,5 +1,4 @@
-import type { ClientAuthentication } from '../introspect/authentication.ts'
-import type { IntrospectionDialect } from '../introspect/dialects.ts'
+import type { ClientAuthentication, IntrospectionDialect } from './introspection-contract.ts'
 import { isObject } from '../parse/json.ts'
 import {
   arrayOf,

@@ -36,7 +36,7 @@ export interface IssuerSettings {
   readonly introspection: IntrospectionSettings | undefined
 }
 
-export type MetadataSource =
+type MetadataSource =
   | { readonly from: 'discovery' }
   | { readonly from: 'url'; readonly url: string }
   | { readonly from: 'data'; readonly document: JsonObject }

@@ -1,5 +1,4 @@
-import type { ClientAuthentication } from '../introspect/authentication.ts'
-import type { IntrospectionDialect } from '../introspect/dialects.ts'
+import type { ClientAuthentication, IntrospectionDialect } from './introspection-contract.ts'
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
 import type { BearwardEvent, CallContext } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
@@ -79,9 +78,7 @@ export interface ScopeOptions {
  * token that names no issuer the hint is `{ opaque: true }`, and the answer needs `introspection`.
  */
 export type IssuerResolver = (
-  hint:
-    | { readonly iss: string; readonly opaque?: undefined }
-    | { readonly opaque: true; readonly iss?: undefined },
+  hint: { readonly iss: string; readonly opaque?: undefined } | { readonly opaque: true; readonly iss?: undefined },
   context: CallContext,
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 

@@ -44,7 +44,7 @@ export interface Settings {
   readonly emit: (event: BearwardEvent) => void
 }
 
-export type ScopeImplications = Readonly<Record<string, readonly string[]>>
+type ScopeImplications = Readonly<Record<string, readonly string[]>>
 
 export interface TokenCacheSettings {
   readonly max: number

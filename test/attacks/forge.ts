@@ -61,7 +61,7 @@ export async function expectRefused(
   return made
 }
 
-export async function outcomeOf(api: ResourceServer, token: string): Promise<unknown> {
+async function outcomeOf(api: ResourceServer, token: string): Promise<unknown> {
   return codeOf(api.verify(token))
 }
 

@@ -107,11 +107,19 @@ describe('what is handed out', () => {
       'allOf',
       'anyOf',
       'anyScope',
+      'bearerToken',
       'claim',
+      'clientSecretBasic',
+      'clientSecretJwt',
+      'clientSecretPost',
       'createResourceServer',
       'deny',
+      'githubTokenCheck',
+      'googleTokenInfo',
       'granted',
+      'privateKeyJwt',
       'scope',
+      'tlsClientAuth',
     ])
     expect(await valuesOf('dist/frameworks/fetch.js')).toEqual(['metadataHandler', 'protect'])
     expect(await valuesOf('dist/frameworks/node.js')).toEqual(['metadataHandler', 'protect'])
