@@ -1,5 +1,6 @@
 import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
+import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { admit, isDenial, splitArguments } from './admit.ts'
@@ -73,19 +74,22 @@ export function protect<Claims, Env>(
 ): FetchHandler<Env> {
   const { requirement, handler, options } = splitArguments<
     Requirement<Claims>,
-    ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>,
-    ProtectOptions
+    ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>
   >(rest)
+  const { optional: mayLackToken, preflight } = objectOf<{
+    optional: boolean
+    preflight: ProtectOptions['preflight']
+  }>(options, 'protect()', { optional: withDefault(false, boolean), preflight: optional(functionOf()) })
 
   return async (request, env, ctx) => {
     const api = resourceServerOf(source, env as Env)
     const { pathname, search } = new URL(request.url)
     if (asksForMetadata(api, request.method, pathname + search)) return respond(metadataAnswer(api), request)
-    if (options.preflight && isPreflight(request)) return options.preflight(request)
+    if (preflight && isPreflight(request)) return preflight(request)
     const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
     let token: AccessToken<Claims> | undefined
     try {
-      token = await admit(api, requirement, request, options, callContext(ctx))
+      token = await admit(api, requirement, request, mayLackToken, callContext(ctx))
     } catch (error) {
       if (error instanceof BearwardError) return refuse(error)
       throw error

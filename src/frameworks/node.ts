@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
+import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { admit, isDenial, splitArguments } from './admit.ts'
@@ -67,21 +68,33 @@ export function protect<Claims>(
 export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest: readonly unknown[]): NodeHandler {
   const { requirement, handler, options } = splitArguments<
     Requirement<Claims>,
-    ProtectedHandler<Claims, AccessToken<Claims> | undefined>,
-    ProtectOptions
+    ProtectedHandler<Claims, AccessToken<Claims> | undefined>
   >(rest)
+  const {
+    optional: mayLackToken,
+    preflight,
+    trustedProxies,
+  } = objectOf<{ optional: boolean; preflight: ProtectOptions['preflight']; trustedProxies: readonly string[] }>(
+    options,
+    'protect()',
+    {
+      optional: withDefault(false, boolean),
+      preflight: optional(functionOf()),
+      trustedProxies: withDefault([], arrayOf(text, 'an array of addresses', 0)),
+    },
+  )
   const origin = originOf(api.metadata().resource)
-  const proxies = new Set(options.trustedProxies)
+  const proxies = new Set(trustedProxies)
 
   return async (request, response) => {
     const view = viewOf(request, origin, proxies)
     const { pathname, search } = new URL(view.url)
     if (asksForMetadata(api, view.method, pathname + search)) return respond(response, metadataAnswer(api))
-    if (options.preflight && isPreflight(request)) return options.preflight(request, response)
+    if (preflight && isPreflight(request)) return preflight(request, response)
     const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
     let token: AccessToken<Claims> | undefined
     try {
-      token = await admit(api, requirement, view, options)
+      token = await admit(api, requirement, view, mayLackToken)
     } catch (error) {
       if (error instanceof BearwardError) return refuse(error)
       throw error
@@ -102,7 +115,10 @@ export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHand
 }
 
 function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+  const exposed = response.getHeader('Access-Control-Expose-Headers')
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  // What the application exposes already stays exposed.
+  if (exposed !== undefined) response.appendHeader('Access-Control-Expose-Headers', String(exposed))
   response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
 }
 

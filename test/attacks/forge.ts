@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { ResourceServer, ResourceServerOptions } from '../../src/index.ts'
+import type { ResourceServerOptions } from '../../src/index.ts'
 import { base64url, goodClaims, ISSUER, signingKey } from '../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../fixture/server.ts'
 
@@ -59,10 +59,6 @@ export async function expectRefused(
   for (const token of tokens)
     expect([token.slice(0, 200), await codeOf(made.api.verify(token))]).toEqual([token.slice(0, 200), code])
   return made
-}
-
-async function outcomeOf(api: ResourceServer, token: string): Promise<unknown> {
-  return codeOf(api.verify(token))
 }
 
 /** Requests that went anywhere but to the issuer's own two documents. */

@@ -279,7 +279,8 @@ describe('a cached token of a resolved issuer dies', () => {
       return tenants.answer
     }
     const tenants: Tenancy = {
-      ...(await fixture({ issuers, tokenCache: LONG_CACHE })),
+      // Keys that stay fresh for a day, so that only the resolver's answer grows old.
+      ...(await fixture({ issuers, tokenCache: LONG_CACHE, keys: { refreshSeconds: 24 * HOUR } })),
       asked,
       answer: { issuer: ISSUER },
     }
@@ -514,6 +515,16 @@ describe('close', () => {
     expect(upstream.calls).toEqual([])
   })
 
+  test('asks no resolver and judges no token any more', async () => {
+    const issuers = vi.fn<IssuerResolver>(() => ({ issuer: ISSUER }))
+    const { api } = await fixture({ issuers })
+    expect(await codeOf(api.verify('opaque'))).toBe('token_malformed')
+    api.close()
+    expect(await codeOf(api.verify('opaque'))).toBe('issuer_unavailable')
+    expect(await codeOf(api.verify(await signToken()))).toBe('issuer_unavailable')
+    expect(issuers).not.toHaveBeenCalled()
+  })
+
   test('ends a load that runs', async () => {
     const { api, upstream } = await fixture()
     upstream.answers.set(`${ISSUER}/jwks`, () => new Promise<Response>(() => {}))
@@ -651,11 +662,10 @@ describe('nothing sensitive leaves', () => {
     const { api, events } = await fixture({ issuers: [{ issuer: ISSUER, clients: ['client-1'] }] })
     for (const token of await badTokens()) {
       events.length = 0
-      for (const call of [
-        api.verify(token),
-        api.authenticate({ method: 'GET', url: RESOURCE, headers: headersFor(token) }),
-      ]) {
-        const error: unknown = await call.then(
+      const headers = headersFor(token)
+      const calls = [() => api.verify(token), () => api.authenticate({ method: 'GET', url: RESOURCE, headers })]
+      for (const call of calls) {
+        const error: unknown = await call().then(
           () => undefined,
           (cause: unknown) => cause,
         )

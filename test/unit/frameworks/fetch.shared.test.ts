@@ -376,9 +376,13 @@ describe('arguments that are wrong are refused when the handler is made', () => 
     ['options in place of a handler', (api) => protect(api, { optional: true } as unknown as typeof hello)],
     ['a requirement that is undefined', (api) => protect(api, undefined as unknown as Requirement, hello)],
     ['a requirement that is a string', (api) => protect(api, 'orders:read' as unknown as Requirement, hello)],
+    ['optional: 1', (api) => protect(api, hello, { optional: 1 } as unknown as { optional: false })],
+    ['optional: "true"', (api) => protect(api, hello, { optional: 'true' } as unknown as { optional: false })],
+    ['an unknown option', (api) => protect(api, hello, { optinal: true } as unknown as { optional: false })],
+    ['preflight: true', (api) => protect(api, hello, { preflight: true } as unknown as { optional: false })],
   ])('%s', async (_, make) => {
     const { api } = await fixture()
-    expect(() => protect(api, scope('a'), hello)).not.toThrow()
+    expect(() => protect(api, scope('a'), hello, { optional: false })).not.toThrow()
     expect(() => make(api)).toThrow()
   })
 })
