@@ -4,6 +4,7 @@ import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { IssuerResolver } from '../options/public.ts'
 import type { Settings } from '../options/settings.ts'
+import { isObject } from '../parse/json.ts'
 import type { CallContext, Issuer, Unverified } from '../pipeline.ts'
 import { createSharedLoaders } from '../upstream/shared-loaders.ts'
 import { createIssuer, createSources, describeSources, type IssuerSources, type TrackedIssuer } from './issuer.ts'
@@ -112,16 +113,14 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     hint: string,
     { answer, since }: { readonly answer: unknown; readonly since: number },
   ): TrackedIssuer | undefined {
-    // Databases say null.
-    if (answer === undefined || answer === null) {
+    if (isNobody(hint, answer)) {
       tenants.delete(hint)
       refusals.set(hint, { answeredMs: now() })
       return undefined
     }
     const parsed = settings.parseIssuer(answer)
-    if (hint === OPAQUE ? !parsed.introspection : parsed.identifier !== identifierIn(hint)) {
-      const expected = hint === OPAQUE ? 'an issuer with "introspection"' : `exactly ${quote(identifierIn(hint))}`
-      throw misconfigured('issuers().issuer', quote(parsed.identifier), expected)
+    if (hint !== OPAQUE && parsed.identifier !== identifierIn(hint)) {
+      throw misconfigured('issuers().issuer', quote(parsed.identifier), `exactly ${quote(identifierIn(hint))}`)
     }
     const before = tenants.peek(hint)?.sources
     const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings)
@@ -179,6 +178,12 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
       renewed.stop()
     },
   }
+}
+
+/** Databases say null; and a resolver that thinks of JWTs alone answers for a token without `iss` with an issuer that is not asked. */
+function isNobody(hint: string, answer: unknown): boolean {
+  if (answer === undefined || answer === null) return true
+  return hint === OPAQUE && isObject(answer) && answer['introspection'] === undefined
 }
 
 function identifierIn(hint: string): string {
