@@ -200,9 +200,10 @@ describe('a resolver', () => {
     expect(urls()).toEqual([])
   })
 
-  test('whose answer does not introspect is misconfigured: 503, nobody is asked', async () => {
+  // It thinks of JWTs alone: junk must not make an outage of that.
+  test('whose answer does not introspect takes no such tokens, and nobody is asked', async () => {
     const { api, urls } = resolving({ opaque: { issuer: ISSUER } })
-    expect(await codeOf(api.verify(opaque()))).toBe('issuer_unavailable')
+    expect(await codeOf(api.verify(opaque()))).toBe('token_malformed')
     expect(urls()).toEqual([])
   })
 
