@@ -9,6 +9,7 @@ process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
 process.env['WRANGLER_HIDE_BANNER'] = 'true'
 
 const SHARED = 'test/**/*.shared.test.ts'
+const WATCH = 'test/fixture/leak-watch.ts'
 
 export default defineConfig({
   test: {
@@ -18,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
+          setupFiles: WATCH,
           testTimeout: 20_000,
           hookTimeout: 60_000,
         },
@@ -33,7 +35,7 @@ export default defineConfig({
             },
           }),
         ],
-        test: { name: 'workerd', include: [SHARED], testTimeout: 20_000 },
+        test: { name: 'workerd', include: [SHARED], setupFiles: WATCH, testTimeout: 20_000 },
       },
     ],
   },

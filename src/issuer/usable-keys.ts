@@ -105,7 +105,10 @@ function candidateKey(value: unknown, accepted: ReadonlySet<string>): Verificati
 }
 
 function publicPart(jwk: Record<string, unknown>): PublicJwk {
-  return Object.fromEntries(PUBLIC_MEMBERS.filter((name) => name in jwk).map((name) => [name, jwk[name]])) as PublicJwk
+  const members: PublicJwk = Object.fromEntries(
+    PUBLIC_MEMBERS.filter((name) => name in jwk).map((name) => [name, jwk[name]]),
+  )
+  return members
 }
 
 function verificationKey(jwk: PublicJwk, algorithms: readonly string[]): VerificationKey {
