@@ -174,7 +174,7 @@ export type BearwardEvent =
   | { readonly type: 'introspection_stale'; readonly issuer: string }
   | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }
 
-/** One issuer's state, for a health page. */
+/** The state of one issuer's keys, for a health page; says nothing of its introspection endpoint. */
 export interface IssuerState {
   readonly issuer: string
   /**

@@ -37,11 +37,15 @@ export interface ResourceServer<Claims = JwtClaims> {
   metadata(): ProtectedResourceMetadata
   /** Path and query at which to serve `metadata()`; `undefined` where it is not advertised. @see RFC 9728 §3.1 */
   readonly metadataPath: string | undefined
-  /** Resolves when every listed issuer has keys; rejects naming the ones that do not. Stale keys count. @throws {BearwardError} issuer_unavailable */
+  /**
+   * Resolves when every listed issuer has what it takes to check its tokens, be it keys or metadata; rejects naming the ones
+   * that have not. Stale keys count.
+   * @throws {BearwardError} issuer_unavailable
+   */
   ready(context?: CallContext): Promise<void>
   /** Forgets that a token was verified: its next use is verified anew. */
   invalidate(token: string): Promise<void>
-  /** Forgets every verified token, and what an issuer resolver answered. */
+  /** Forgets every verified token, every introspection answer, and what an issuer resolver answered. */
   invalidateAll(): Promise<void>
   /** The state of every issuer at hand, for a health page. */
   snapshot(): IssuerState[]

@@ -1,6 +1,6 @@
 import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireTimely } from '../access-token.ts'
-import { BearwardError } from '../errors.ts'
+import { BearwardError, messageOf } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
@@ -153,9 +153,20 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     return accepted.accessToken
   }
 
+  function agree(jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
+    try {
+      requireAgreement(jwt, answer, issuer)
+    } catch (cause) {
+      emit({ type: 'introspection_failed', issuer: issuer.identifier, message: messageOf(cause), outage: false })
+      throw cause
+    }
+  }
+
   return {
     async introspect(token, issuer, context) {
       const accessToken = accept(await verdictOn(token, issuer, 'introspect', context))
+      // Again, since a resolver may have changed its mind while the verdict was remembered.
+      requireMeantForUs(accessToken, issuer)
       const known = shaped.get(accessToken) ?? (await withSchema<Claims>(accessToken, settings.claims))
       shaped.set(accessToken, known)
       return known
@@ -163,7 +174,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
     async confirm(token, jwt, issuer, context) {
       const answer = accept(await verdictOn(token, issuer, 'confirm', context))
-      requireAgreement(jwt, answer, issuer)
+      requireNotForOthers(answer, issuer)
+      agree(jwt, answer, issuer)
       // What the issuer took back since it signed the token is taken back.
       const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt

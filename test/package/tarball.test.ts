@@ -61,6 +61,7 @@ describe('the packed tarball', () => {
       'README.md',
       'docs/configuration.md',
       'docs/errors.md',
+      'docs/introspection.md',
       'docs/request-lifecycle.md',
       'SECURITY.md',
     ]
