@@ -39,20 +39,18 @@ export async function withSchema<Claims>(
  * @throws {BearwardError} claim_invalid, naming the members that failed and nothing of their values
  */
 export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
-  let result
+  let members: string[]
   try {
-    result = await schema['~standard'].validate(claims)
+    const result = await schema['~standard'].validate(claims)
     // What is neither a value nor issues is no yes.
     if (!isObject(result)) throw new TypeError('it answered with something that is no result')
     if (result.issues === undefined && 'value' in result) return deepFreeze(result.value)
+    members = (result.issues ?? []).map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
   } catch (cause) {
     throw new BearwardError('claim_invalid', 'the `claims` schema threw', { cause })
   }
-  const members = (result.issues ?? []).map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
-  throw new BearwardError(
-    'claim_invalid',
-    `the \`claims\` schema refuses ${[...new Set(members)].map(quote).join(', ')}`,
-  )
+  const named = [...new Set(members)].map(quote).join(', ')
+  throw new BearwardError('claim_invalid', `the \`claims\` schema refuses ${named}`)
 }
 
 function memberName(segment: PropertyKey | { readonly key: PropertyKey }): string {

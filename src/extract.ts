@@ -146,14 +146,19 @@ async function readForm(view: RequestView, signal: AbortSignal | undefined): Pro
 
 /** A body that never ends must not hold its request for ever. */
 async function inTime<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(new Error(`it did not come within ${FORM_MS} ms`)), FORM_MS)
+  const giveUp = (): void => limit.abort(new Error('the caller gave up'))
+  signal?.addEventListener('abort', giveUp, { once: true })
+  if (signal?.aborted) giveUp()
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not come within ${FORM_MS} ms`)), FORM_MS)
-    signal?.addEventListener('abort', () => reject(new Error('the caller gave up')), { once: true })
+    if (limit.signal.aborted) reject(limit.signal.reason)
+    limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true })
   })
   try {
     return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
   }
 }

@@ -146,7 +146,7 @@ export interface Issuer {
   /** JWTs of this issuer are verified here; otherwise it is asked about them. */
   readonly verifiesJwts: boolean
   readonly introspection: IntrospectionSettings | undefined
-  /** The issuer's own description; fetched at most. @throws where it cannot be had */
+  /** The issuer's own description, fetched where it is not at hand. @throws where it cannot be had */
   readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
 }
 

@@ -72,8 +72,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const issuers = createIssuerRegistry(settings)
   const verified = createTokenCache<Claims>(settings.tokenCache, now)
   const expandScopes = createScopeExpansion(settings.implied)
-  const verifySettings = { ...settings, expandScopes }
-  const introspection = createIntrospection<Claims>(verifySettings)
+  const judging = { ...settings, expandScopes }
+  const introspection = createIntrospection<Claims>(judging)
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false
 
@@ -94,7 +94,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     }
     const issuer = await issuers.find(classified.issuer, context)
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
-    const result = await verifyJwt<Claims>(classified, issuer, verifySettings, context)
+    const result = await verifyJwt<Claims>(classified, issuer, judging, context)
     verified.set({ ...result, issuer, token, cachedMs: now() }, epoch)
     return confirmed(token, result.accessToken, issuer, context)
   }
@@ -135,6 +135,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     metadata: () => resourceMetadata.document,
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
     async ready(context = {}) {
+      if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
       const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.ready(context)))
       const faults = outcomes
         .filter((outcome) => outcome.status === 'rejected')

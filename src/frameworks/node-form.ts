@@ -2,11 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { formTooLarge, MAX_FORM_BYTES } from '../parse/form.ts'
 
 /**
- * Reads a form body and puts it back, so that the handler finds the request as if it were unread.
+ * Reads a form body and puts it back, so that the handler finds the request as if it were unread. Over HTTP/1.1 alone: in
+ * Node's HTTP/2 requests nothing can be put back, so that none is read and a token in a form is not seen.
  *
  * @throws {BearwardError} credentials_malformed, where it exceeds 1 MiB
  */
 export async function readFormAhead(request: IncomingMessage): Promise<URLSearchParams> {
+  if (request.httpVersionMajor !== 1) return new URLSearchParams()
   // What came in one packet with the header is known to be whole only in the next turn.
   await new Promise((resolve) => setImmediate(resolve))
   if (isDrained(request) || request.headers['content-length'] === '0') return new URLSearchParams()
@@ -34,7 +36,7 @@ export async function readFormAhead(request: IncomingMessage): Promise<URLSearch
       request.off('readable', onReadable).off('close', onClose).off('error', onClose)
       const body = Buffer.concat(chunks)
       // In the same turn as the last read: once `end` is out, a stream takes nothing back.
-      if (body.length > 0 && !request.destroyed) request.unshift(body)
+      if (body.length > 0 && !request.destroyed && !request.readableEnded) request.unshift(body)
       settle(body)
     }
 

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
@@ -131,18 +131,19 @@ function viewOf(request: IncomingMessage, origin: string, proxies: ReadonlySet<s
   return {
     method: request.method ?? 'GET',
     url: base + pathOf(request.url ?? '/'),
-    // Not `headers`: it drops a second Authorization line in silence.
     headers: linesOf(request),
     form: () => readFormAhead(request),
   }
 }
 
-/** HTTP/2 requests in Node's compatibility API have `headers` alone, and drop no line there. */
-function linesOf(request: {
-  readonly headersDistinct?: NodeJS.Dict<string[]>
-  readonly headers: IncomingHttpHeaders
-}): NodeJS.Dict<string | string[]> {
-  return request.headersDistinct ?? request.headers
+/** Header lines as they came: `headers` drops a second Authorization line in silence, over HTTP/1.1 and HTTP/2 alike. */
+function linesOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {
+  const lines: Record<string, string[]> = Object.create(null) as Record<string, string[]>
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase() ?? ''
+    ;(lines[name] ??= []).push(rawHeaders[index + 1] ?? '')
+  }
+  return lines
 }
 
 /** IPv4 addresses come IPv6-mapped where the server listens on both. */
@@ -163,7 +164,7 @@ function forwardedBase(request: IncomingMessage, origin: string): string {
 
 /** The last value is the one that the nearest proxy wrote; those before it may be the client's. */
 function lastForwarded(request: IncomingMessage, name: string): string | undefined {
-  return [linesOf(request)[name]].flat().join(',').split(',').at(-1)?.trim() || undefined
+  return linesOf(request)[name]?.join(',').split(',').at(-1)?.trim() || undefined
 }
 
 /** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */

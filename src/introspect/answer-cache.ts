@@ -1,12 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import type { BearwardError } from '../errors.ts'
 import type { ReadToken } from '../access-token.ts'
-import type { Issuer } from '../pipeline.ts'
 
 /** What an issuer's answer came to: a token, or why it was refused. */
 export interface Verdict {
-  /** Identifier of the issuer that answered. */
-  readonly issuer: string
+  /** The settings under which it was reached; under others it is none. */
+  readonly terms: string
   /** Size of its answer. */
   readonly bytes: number
   readonly answeredMs: number
@@ -17,7 +16,7 @@ export interface Verdict {
 /** Keeps verdicts by the whole token. Refusals live in a part of their own, so that junk cannot push out good tokens. */
 export interface AnswerCache {
   /** A verdict that is no older than its kind may be; accepted ones by `lifeMs`. */
-  readonly get: (token: string, issuer: Issuer, lifeMs: number) => Verdict | undefined
+  readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
   /** Keeps a verdict unless something was forgotten since `epoch`. */
   readonly set: (token: string, verdict: Verdict, epoch?: number) => void
   /** To be read before an issuer is asked whose answer is to be kept. */
@@ -58,11 +57,11 @@ export function createAnswerCache(now: () => number): AnswerCache {
   }
 
   return {
-    get(token, { identifier }, lifeMs) {
+    get(token, terms, lifeMs) {
       const good = accepted.get(token)
-      if (good?.issuer === identifier && isYoung(good, lifeMs)) return good
+      if (good?.terms === terms && isYoung(good, lifeMs)) return good
       const bad = refused.get(token)
-      return bad?.issuer === identifier && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
+      return bad?.terms === terms && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
     },
     set(token, verdict, since = epoch) {
       // A refusal is good news for nobody: it is kept however old the question was.

@@ -26,7 +26,8 @@ const MAX_ANSWER_BYTES = 64 * 1024
  * Asks an issuer's endpoint about one token, once more where the connection failed.
  *
  * @throws {Outage} where it cannot be reached, gives no answer in time, breaks off or answers with 5xx
- * @throws {UselessAnswer} for redirects, 429, answers that are too large, and client credentials that cannot be had
+ * @throws {UselessAnswer} for redirects, 429 and answers that are too large
+ * @throws {CannotAsk} where our own credentials or the endpoint's address cannot be had
  */
 export async function askEndpoint(
   token: string,

@@ -1,6 +1,6 @@
 import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireTimely } from '../access-token.ts'
-import { BearwardError, messageOf } from '../errors.ts'
+import { BearwardError } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
@@ -38,14 +38,17 @@ export interface IntrospectionContext extends LineSettings {
   readonly expandScopes: ScopeExpansion
 }
 
-/** What goes on with one issuer, under whichever settings its resolver gave last. */
+/** What is asked of one issuer under one set of settings. */
 interface Inquiries {
+  /** As described last: equal but for its functions, so that a rotated credential counts at once. */
   issuer: Issuer
   options: IntrospectionSettings
   readonly line: Line
   /** One inquiry at a time for each token, by what is made of the answer. */
-  readonly verdicts: Readonly<Record<'introspect' | 'confirm', SharedLoaders<Verdict>>>
+  readonly verdicts: Readonly<Record<Purpose, SharedLoaders<Verdict>>>
 }
+
+type Purpose = 'introspect' | 'confirm'
 
 const MAX_ISSUERS = 10_000
 
@@ -57,18 +60,20 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
 
   function inquiriesTo(issuer: Issuer, options: IntrospectionSettings): Inquiries {
-    // Found by name: the same issuer described twice has one endpoint, one circuit and one limit.
-    const known = inquiries.get(issuer.identifier)
+    // Found by what it says: an issuer that is described twice alike has one endpoint, one circuit and one limit, and one that
+    // is described otherwise has verdicts of its own.
+    const terms = termsOf(issuer)
+    const known = inquiries.get(terms)
     if (known) return Object.assign(known, { issuer, options })
     // Tenants come and go; what is lost with the oldest is the memory of an outage.
     if (inquiries.size >= MAX_ISSUERS) inquiries.delete(inquiries.keys().next().value ?? '')
     const line = createLine(issuer.identifier, options, settings)
-    const verdicts = (check: (token: AccessToken, issuer: Issuer) => void) =>
+    const verdicts = (purpose: Purpose) =>
       createSharedLoaders({
         async load(token: string, signal) {
           const epoch = answers.epoch()
           const answer = await line.ask(token, made.issuer, made.options, signal)
-          return { verdict: judge(token, answer, made.issuer, check), epoch }
+          return { verdict: judge(token, answer, made.issuer, purpose), epoch }
         },
         loaded(token, { verdict, epoch }) {
           line.answered()
@@ -85,26 +90,22 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       issuer,
       options,
       line,
-      // A JWT that was verified here has shown its audience already.
-      verdicts: { introspect: verdicts(requireMeantForUs), confirm: verdicts(requireNotForOthers) },
+      verdicts: { introspect: verdicts('introspect'), confirm: verdicts('confirm') },
     }
-    inquiries.set(issuer.identifier, made)
+    inquiries.set(terms, made)
     return made
   }
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
-  function judge(
-    token: string,
-    { claims, bytes }: Answer,
-    issuer: Issuer,
-    check: (token: AccessToken, issuer: Issuer) => void,
-  ): Verdict {
-    const source = { issuer: issuer.identifier, answeredMs: now(), bytes }
+  function judge(token: string, { claims, bytes }: Answer, issuer: Issuer, purpose: Purpose): Verdict {
+    const source = { terms: purpose + termsOf(issuer), answeredMs: now(), bytes }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const expandScopes: ScopeExpansion = (granted) => settings.expandScopes(expandOwn(granted))
     try {
       const accepted = readAnswer(claims, issuer, expandScopes, source.answeredMs)
-      check(accepted.accessToken, issuer)
+      if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
+      // A JWT that was verified here has shown its audience already.
+      else requireNotForOthers(accepted.accessToken, issuer)
       return { ...source, accepted }
     } catch (refused) {
       if (refused instanceof BearwardError) return { ...source, refused: withoutToken(refused, token) }
@@ -114,14 +115,10 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   }
 
   /** The verdict of the cache, else the issuer's, else an old one while the issuer is down and that is allowed. */
-  async function verdictOn(
-    token: string,
-    issuer: Issuer,
-    purpose: 'introspect' | 'confirm',
-    context: CallContext,
-  ): Promise<Verdict> {
+  async function verdictOn(token: string, issuer: Issuer, purpose: Purpose, context: CallContext): Promise<Verdict> {
     const options = requireOptions(issuer)
-    const known = answers.get(token, issuer, options.cacheMs)
+    const terms = purpose + termsOf(issuer)
+    const known = answers.get(token, terms, options.cacheMs)
     if (known && !isOver(known)) return known
     const { line, verdicts } = inquiriesTo(issuer, options)
     try {
@@ -129,7 +126,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     } catch (cause) {
       const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
       const mayBridge = options.staleOnOutageMs > 0 && line.isOutage(error)
-      const old = mayBridge ? answers.get(token, issuer, options.cacheMs + options.staleOnOutageMs) : undefined
+      const old = mayBridge ? answers.get(token, terms, options.cacheMs + options.staleOnOutageMs) : undefined
       if (!old?.accepted || isOver(old)) throw error
       emit({ type: 'introspection_stale', issuer: issuer.identifier })
       return old
@@ -153,20 +150,19 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     return accepted.accessToken
   }
 
-  function agree(jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
+  function agree(token: string, jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
     try {
       requireAgreement(jwt, answer, issuer)
     } catch (cause) {
-      emit({ type: 'introspection_failed', issuer: issuer.identifier, message: messageOf(cause), outage: false })
-      throw cause
+      const error = cause instanceof BearwardError ? withoutToken(cause, token) : unavailable(issuer.identifier, cause)
+      emit({ type: 'introspection_failed', issuer: issuer.identifier, message: error.message, outage: false })
+      throw error
     }
   }
 
   return {
     async introspect(token, issuer, context) {
       const accessToken = accept(await verdictOn(token, issuer, 'introspect', context))
-      // Again, since a resolver may have changed its mind while the verdict was remembered.
-      requireMeantForUs(accessToken, issuer)
       const known = shaped.get(accessToken) ?? (await withSchema<Claims>(accessToken, settings.claims))
       shaped.set(accessToken, known)
       return known
@@ -174,9 +170,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
     async confirm(token, jwt, issuer, context) {
       const answer = accept(await verdictOn(token, issuer, 'confirm', context))
-      requireNotForOthers(answer, issuer)
-      agree(jwt, answer, issuer)
-      // What the issuer took back since it signed the token is taken back.
+      agree(token, jwt, answer, issuer)
+      // Scopes that the issuer took back since it signed the token are taken back.
       const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
       const confirmation = answer.confirmation && Object.freeze({ ...jwt.confirmation, ...answer.confirmation })
@@ -242,11 +237,37 @@ function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
   if (token.audience.length > 0) requireRecipient(token, { ...issuer, clients: undefined })
 }
 
-// As much of a token as a message would show.
-const SHOWN = 40
+const terms = new WeakMap<Issuer, string>()
 
+/** The settings under which a verdict is reached: equal settings make equal strings. */
+function termsOf(issuer: Issuer): string {
+  const known = terms.get(issuer)
+  if (known !== undefined) return known
+  const { identifier, audience, clients, local, introspection } = issuer
+  const said = JSON.stringify([
+    identifier,
+    audience && [...audience],
+    clients && [...clients],
+    local,
+    // Functions are left out by JSON: credentials may change, what they are asked for may not.
+    { ...introspection, dialect: introspection?.dialect?.name },
+  ])
+  terms.set(issuer, said)
+  return said
+}
+
+// Fewer characters of a token than these tell nobody anything.
+const TELLING = 16
+
+/** Whether a message holds a telling part of a token. */
 function repeats(fault: unknown, token: string): boolean {
-  return fault instanceof Error && fault.message.includes(token.slice(0, SHOWN))
+  if (!(fault instanceof Error)) return false
+  const { message } = fault
+  if (token.length <= TELLING) return message.includes(token)
+  for (let start = 0; start + TELLING <= message.length; start++) {
+    if (token.includes(message.slice(start, start + TELLING))) return true
+  }
+  return false
 }
 
 /** Some endpoints repeat the token in their answer; no message of ours does. */

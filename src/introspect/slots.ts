@@ -36,7 +36,7 @@ export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slo
     if (Math.abs(now() - sweptMs) < LOOK_MS) return
     sweptMs = now()
     for (const [held, sinceMs] of leases) if (Math.abs(now() - sinceMs) > leaseMs) leases.delete(held)
-    for (const waiter of line) if (Math.abs(now() - waiter.sinceMs) > maxWaitMs + leaseMs) line.delete(waiter)
+    for (const waiter of line) if (Math.abs(now() - waiter.sinceMs) > maxWaitMs + LOOK_MS) line.delete(waiter)
   }
 
   function lease(): (() => void) | undefined {
@@ -57,8 +57,8 @@ export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slo
       if (line.size > 0) sweep()
       const free = line.size === 0 ? lease() : undefined
       if (free) return free
-      if (line.size >= 4 * max) sweep()
-      if (line.size >= 4 * max) throw new NoFreeSlot(`${max} requests run, and ${line.size} wait already`)
+      if (line.size >= 4 * max && leases.size >= max)
+        throw new NoFreeSlot(`${max} requests run, and ${line.size} wait already`)
       const waiter: Waiter = { sinceMs: now(), wake() {} }
       line.add(waiter)
       try {

@@ -1,4 +1,4 @@
-import { messageOf, quote } from '../errors.ts'
+import { BearwardError, messageOf, quote } from '../errors.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { Settings } from '../options/settings.ts'
@@ -53,6 +53,23 @@ export function createSources(issuer: IssuerSettings, settings: Settings): Issue
 
 export function createIssuer(settings: IssuerSettings, { metadata, keys }: IssuerSources): TrackedIssuer {
   const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
+  async function requireMetadata(context: CallContext): Promise<void> {
+    let document: Record<string, unknown>
+    try {
+      document = await metadata.get(context)
+    } catch (cause) {
+      throw unready(cause)
+    }
+    if (typeof document['introspection_endpoint'] !== 'string') {
+      throw unready(new UpstreamFault('its metadata names no `introspection_endpoint`'))
+    }
+  }
+
+  function unready(cause: unknown): BearwardError {
+    const message = `issuer "${identifier}" cannot be asked about tokens: ${messageOf(cause)}`
+    return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds: 1 })
+  }
+
   return {
     identifier,
     audience,
@@ -66,7 +83,7 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
     metadata: metadata.get,
     async ready(context) {
       if (verifiesJwts || introspection?.signedResponse) await keys.current(context)
-      else if (introspection?.endpoint === undefined) await metadata.get(context)
+      else if (introspection?.endpoint === undefined) await requireMetadata(context)
     },
     state: () => ({ issuer: identifier, ...keys.state() }),
     stop() {

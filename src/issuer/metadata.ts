@@ -116,7 +116,7 @@ async function fetchFirst(
       // RFC 8414 §3.3: otherwise one issuer could speak with another's keys.
       if (document['issuer'] === identifier) return { url, document }
       throw new UpstreamFault(
-        `${url} names the issuer ${quote(document['issuer'])}, expected exactly ${quote(identifier)}`,
+        `${new URL(url).origin}${new URL(url).pathname} names the issuer ${quote(document['issuer'])}, expected exactly ${quote(identifier)}`,
       )
     } catch (fault) {
       if (!(fault instanceof UpstreamFault && fault.notHere)) throw fault

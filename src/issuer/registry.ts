@@ -67,6 +67,8 @@ interface Tenant {
   readonly issuer: TrackedIssuer
   readonly sources: IssuerSources
   readonly answeredMs: number
+  /** When the resolver last failed to say more. */
+  readonly failedMs?: number
   /** Its sources are worth keeping, the answer itself is not to be relied on. */
   readonly forgotten?: boolean
 }
@@ -105,15 +107,21 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     return age >= 0 && age < lifeMs
   }
 
-  function isTrusted(tenant: Tenant | undefined): tenant is Tenant {
-    return tenant !== undefined && !tenant.forgotten && isYounger(tenant, TRUST_MS)
+  function isTrusted(tenant: Tenant): boolean {
+    return !tenant.forgotten && isYounger(tenant, TRUST_MS)
+  }
+
+  function mayBridge(tenant: Tenant): boolean {
+    return !tenant.forgotten && isYounger(tenant, settings.keys.maxStaleMs)
   }
 
   function keep(
     hint: string,
     { answer, since }: { readonly answer: unknown; readonly since: number },
   ): TrackedIssuer | undefined {
+    const isOutdated = since !== epoch
     if (isNobody(hint, answer)) {
+      if (isOutdated) return undefined
       tenants.delete(hint)
       refusals.set(hint, { answeredMs: now() })
       return undefined
@@ -125,7 +133,8 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     const before = tenants.peek(hint)?.sources
     const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings)
     const issuer = createIssuer(parsed, sources)
-    tenants.set(hint, { issuer, sources, answeredMs: now(), forgotten: since !== epoch })
+    // Good for who asked before, and not to be relied on by anybody else.
+    if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now() })
     return issuer
   }
 
@@ -134,10 +143,11 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     try {
       issuer = await (known ? renewed : asked).join(hint, context)
     } catch (cause) {
-      if (!known || known.forgotten || !isYounger(known, settings.keys.maxStaleMs)) {
+      if (!known || !mayBridge(known)) {
         throw cause instanceof BearwardError && cause.code === 'issuer_unavailable' ? cause : undecided(hint, cause)
       }
       // Who was trusted stays so while nobody can say otherwise, as long as their keys would.
+      tenants.set(hint, { ...known, failedMs: now() })
       emit({ type: 'issuer_failed', issuer: known.issuer.identifier, message: messageOf(cause), retryInMs: 0 })
       return known.issuer
     }
@@ -147,8 +157,11 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
 
   function find(hint: string, context: CallContext): TrackedIssuer | Promise<TrackedIssuer> {
     const tenant = tenants.get(hint)
-    if (isTrusted(tenant)) return tenant.issuer
-    if (identifierIn(hint).length > MAX_IDENTIFIER_LENGTH || isYounger(refusals.get(hint), REFUSAL_MS))
+    if (tenant && isTrusted(tenant)) return tenant.issuer
+    // A resolver that hangs must not hold up every request.
+    if (tenant && mayBridge(tenant) && isYounger({ answeredMs: tenant.failedMs ?? Number.NaN }, REFUSAL_MS))
+      return tenant.issuer
+    if (hint.length > NAMED.length + MAX_IDENTIFIER_LENGTH || isYounger(refusals.get(hint), REFUSAL_MS))
       throw refused(hint)
     return ask(hint, tenant, context)
   }
@@ -162,7 +175,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
     },
     trusts(issuer) {
       const tenant = tenants.get(NAMED + issuer.identifier)
-      return isTrusted(tenant) && tenant.issuer === issuer
+      return tenant?.issuer === issuer && isTrusted(tenant)
     },
     all: () => [...tenants.values()].map(({ issuer }) => issuer),
     forgetAnswers() {

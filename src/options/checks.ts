@@ -127,10 +127,22 @@ export function endpointUrl(insecureHosts: readonly string[]): Check<string> {
 export function endpointFault(url: URL, insecureHosts: readonly string[], loopback = true): string | undefined {
   if (url.hash !== '') return 'a URL without fragment'
   if (url.username !== '' || url.password !== '') return 'a URL without user name and password'
-  if (isLoopback(url.hostname) && !loopback) return 'a URL that does not lead to this machine'
+  if (!loopback && leadsHere(url.hostname)) return 'a URL that does not lead to this machine'
   if (url.protocol === 'https:') return undefined
   if (url.protocol === 'http:' && (isLoopback(url.hostname) || insecureHosts.includes(url.hostname))) return undefined
   return 'an https URL (http only on loopback and for hosts listed in "insecureHosts")'
+}
+
+/** Every name of this machine; wider than what may be spoken to without TLS. The system's resolver may know more. */
+function leadsHere(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, '')
+  return (
+    isLoopback(name) ||
+    name.endsWith('.localhost') ||
+    name === '0.0.0.0' ||
+    name === '[::]' ||
+    /^\[::ffff:(7f|0:0\])/.test(name)
+  )
 }
 
 /** Whether an address is one of this machine, or spoken to without TLS. */

@@ -44,15 +44,21 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
     await discard(response)
     // 3xx comes from servers that send every unknown path to a login page.
     const notHere = isRedirect(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)
-    throw new UpstreamFault(`${url} answered ${describeStatus(response)}`, { notHere })
+    throw new UpstreamFault(`${shown(url)} answered ${describeStatus(response)}`, { notHere })
   }
   const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (settings.mediaTypes.length > 0 && !settings.mediaTypes.includes(mediaType)) {
     await discard(response)
-    throw new UpstreamFault(`${url} answered with content type ${quote(mediaType)}, not JSON`, { notHere: true })
+    throw new UpstreamFault(`${shown(url)} answered with content type ${quote(mediaType)}, not JSON`, { notHere: true })
   }
   const bytes = await readBounded(url, response, settings.maxBytes)
   return { document: parseObject(url, bytes), maxAgeSeconds: maxAge(response.headers) }
+}
+
+/** An address as a message may name it: its query may hold a key. */
+function shown(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {
@@ -72,7 +78,7 @@ async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings
       signal,
     })
   } catch (cause) {
-    throw new UpstreamFault(`${url} cannot be reached: ${fetchFault(cause)}`, { cause })
+    throw new UpstreamFault(`${shown(url)} cannot be reached: ${fetchFault(cause)}`, { cause })
   }
 }
 
@@ -89,9 +95,9 @@ async function readBounded(url: string, response: Response, maxBytes: number): P
   try {
     bytes = await readBytes(response.body, maxBytes)
   } catch (cause) {
-    throw new UpstreamFault(`${url} broke off its answer: ${fetchFault(cause)}`, { cause })
+    throw new UpstreamFault(`${shown(url)} broke off its answer: ${fetchFault(cause)}`, { cause })
   }
-  if (!bytes) throw new UpstreamFault(`${url} answered with more than ${maxBytes} bytes`)
+  if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${maxBytes} bytes`)
   return bytes
 }
 
@@ -100,9 +106,9 @@ function parseObject(url: string, bytes: Uint8Array): Record<string, unknown> {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new UpstreamFault(`${url} answered with invalid JSON`, { cause })
+    throw new UpstreamFault(`${shown(url)} answered with invalid JSON`, { cause })
   }
-  if (!isObject(value)) throw new UpstreamFault(`${url} answered with JSON that is no object`)
+  if (!isObject(value)) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`)
   return value
 }
 

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { type AnswerCache, createAnswerCache, type Verdict } from '../../../src/introspect/answer-cache.ts'
 import { BearwardError } from '../../../src/index.ts'
-import type { Issuer } from '../../../src/pipeline.ts'
 
-const issuer = { identifier: 'https://login.example.com' } as Issuer
-const another = { identifier: 'https://other.example.com' } as Issuer
+const terms = 'introspect for https://login.example.com'
+const others = 'introspect for https://other.example.com'
 
 function accepted(answeredMs = 0, bytes = 200): Verdict {
   return {
-    issuer: issuer.identifier,
+    terms,
     bytes,
     answeredMs,
     accepted: { accessToken: {} as never, notBeforeSeconds: undefined },
@@ -16,7 +15,7 @@ function accepted(answeredMs = 0, bytes = 200): Verdict {
 }
 
 function refused(answeredMs = 0): Verdict {
-  return { issuer: issuer.identifier, bytes: 20, answeredMs, refused: new BearwardError('token_inactive', 'inactive') }
+  return { terms, bytes: 20, answeredMs, refused: new BearwardError('token_inactive', 'inactive') }
 }
 
 function cacheAt(): { cache: AnswerCache; clock: { ms: number } } {
@@ -26,36 +25,36 @@ function cacheAt(): { cache: AnswerCache; clock: { ms: number } } {
 
 function known(cache: AnswerCache, count: number, prefix: string): number {
   let found = 0
-  for (let index = 0; index < count; index++) if (cache.get(`${prefix}-${index}`, issuer, 30_000)) found++
+  for (let index = 0; index < count; index++) if (cache.get(`${prefix}-${index}`, terms, 30_000)) found++
   return found
 }
 
-test('keeps verdicts by the whole token, for the issuer that gave them', () => {
+test('keeps verdicts by the whole token, under the terms on which they were reached', () => {
   const { cache } = cacheAt()
   const verdict = accepted()
   cache.set('token', verdict)
-  expect(cache.get('token', issuer, 30_000)).toBe(verdict)
-  expect(cache.get('tokem', issuer, 30_000)).toBeUndefined()
-  expect(cache.get('token', another, 30_000), 'it is not the other issuer’s').toBeUndefined()
+  expect(cache.get('token', terms, 30_000)).toBe(verdict)
+  expect(cache.get('tokem', terms, 30_000)).toBeUndefined()
+  expect(cache.get('token', others, 30_000), 'under other terms it is none').toBeUndefined()
 })
 
 test('a refusal takes the place of a good answer, and the other way round', () => {
   const { cache } = cacheAt()
   cache.set('token', accepted())
   cache.set('token', refused())
-  expect(cache.get('token', issuer, 30_000)?.accepted).toBeUndefined()
+  expect(cache.get('token', terms, 30_000)?.accepted).toBeUndefined()
   cache.set('token', accepted())
-  expect(cache.get('token', issuer, 30_000)?.accepted).toBeDefined()
+  expect(cache.get('token', terms, 30_000)?.accepted).toBeDefined()
 })
 
 test('an age is counted from the answer, and a clock set back makes none young', () => {
   const { cache, clock } = cacheAt()
   clock.ms = 100_000
   cache.set('token', accepted(90_000))
-  expect(cache.get('token', issuer, 10_001)).toBeDefined()
-  expect(cache.get('token', issuer, 10_000)).toBeUndefined()
+  expect(cache.get('token', terms, 10_001)).toBeDefined()
+  expect(cache.get('token', terms, 10_000)).toBeUndefined()
   clock.ms = 89_999
-  expect(cache.get('token', issuer, 30_000)).toBeUndefined()
+  expect(cache.get('token', terms, 30_000)).toBeUndefined()
 })
 
 describe('what was forgotten', () => {
@@ -64,9 +63,9 @@ describe('what was forgotten', () => {
     const epoch = cache.epoch()
     cache[method]('token')
     cache.set('token', accepted(), epoch)
-    expect(cache.get('token', issuer, 30_000)).toBeUndefined()
+    expect(cache.get('token', terms, 30_000)).toBeUndefined()
     cache.set('token', accepted(), cache.epoch())
-    expect(cache.get('token', issuer, 30_000)).toBeDefined()
+    expect(cache.get('token', terms, 30_000)).toBeDefined()
   })
 })
 
@@ -77,7 +76,7 @@ describe('bounds', () => {
     for (let index = 0; index < 100_000; index++) cache.set(`junk-${index}`, refused())
     expect(known(cache, 5_000, 'good')).toBe(5_000)
     expect(known(cache, 100_000, 'junk')).toBeLessThanOrEqual(5_000)
-    expect(cache.get('junk-99999', issuer, 30_000), 'the newest stays').toBeDefined()
+    expect(cache.get('junk-99999', terms, 30_000), 'the newest stays').toBeDefined()
   })
 
   test('refusals of long tokens are bounded by their bytes', () => {
