@@ -1,5 +1,6 @@
 // The Orders API as a Cloudflare Worker. What it does is in samples/orders; here it only meets the platform.
 
+import type { ExecutionContext } from '@cloudflare/workers-types'
 import { createResourceServer, type ResourceServer } from 'bearward'
 import { metadataHandler, protect } from 'bearward/fetch'
 import { refuse } from '../samples/orders/answers.ts'
@@ -9,10 +10,6 @@ import { findRoute, matchPath, routes, type Route } from '../samples/orders/rout
 import { createOrderStore } from '../samples/orders/store.ts'
 
 type Handler = (request: Request, env: OrdersEnvironment, context: ExecutionContext) => Promise<Response>
-
-interface ExecutionContext {
-  waitUntil(promise: Promise<unknown>): void
-}
 
 // Both live as long as the isolate. The settings come with the first request.
 let created: ResourceServer | undefined

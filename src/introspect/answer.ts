@@ -2,6 +2,7 @@ import { readAccessToken, type ReadToken } from '../access-token.ts'
 import { BearwardError, quote } from '../errors.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, Issuer } from '../pipeline.ts'
+import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
 
 /** An answer that is of no use: the issuer's fault, never the caller's. */
 export class UselessAnswer extends Error {
@@ -17,8 +18,6 @@ export class UselessAnswer extends Error {
 /** What keeps us from asking at all: our own credentials or settings. It says nothing about the endpoint. */
 export class CannotAsk extends Error {}
 
-const FOREIGN_MEMBERS = ['at_hash', 'c_hash', 's_hash', 'events']
-const FOREIGN_TYPES = ['id', 'refresh', 'offline', 'logout']
 const ACCESS_USES = ['access', 'access_token']
 
 /**

@@ -1,5 +1,6 @@
 import { BearwardError, quote } from '../errors.ts'
 import type { Issuer, JwtClaims, UnverifiedJwt } from '../pipeline.ts'
+import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
 
 /**
  * Checks what the header says the token is. An ID token has no business here, and neither has a DPoP proof, a logout token
@@ -26,9 +27,8 @@ const REQUIRED = {
   compatible: ['iss', 'exp', 'aud'],
 } as const
 
-// What only ID tokens, logout tokens and security events carry.
-const FOREIGN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events']
-const FOREIGN_TYPES = ['id', 'refresh', 'offline', 'logout']
+// In a JWT a `nonce` is an ID token's; introspection answers repeat it for access tokens as well.
+const FOREIGN_CLAIMS = ['nonce', ...FOREIGN_MEMBERS]
 // What an access token carries and an ID token does not.
 const ACCESS_CLAIMS = ['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'permissions', 'roles']
 
