@@ -72,10 +72,10 @@ export function createSharedLoader<Loaded, T = Loaded>({
       clearTimeout(deadline)
       if (flight === own) flight = undefined
     }
-    // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
     // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
     unref(heart)
     unref(deadline)
+    // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
     const promise = Promise.race([load(controller.signal), rejectionOf(controller.signal)]).then(
       (result) => {
         land()
@@ -105,7 +105,7 @@ export function createSharedLoader<Loaded, T = Loaded>({
   return {
     async join(context) {
       for (let turn = 0; turn < maxTurns; turn++) {
-        // One that is overdue is lost, whoever's patience is too short to notice by its beats.
+        // One that is overdue is lost, even if everybody's patience was too short to notice by its beats.
         const followed = flight && busy() ? flight : lead(context)
         const seen = followed.beats
         const result = await within(followed.promise, PATIENCE_MS, context.signal)
