@@ -91,9 +91,17 @@ export function parseIntrospection(
   }
 }
 
+function isClientAuthentication(value: unknown): value is ClientAuthentication {
+  return isObject(value) && typeof value['authenticate'] === 'function'
+}
+
+function isDialect(value: unknown): value is IntrospectionDialect {
+  return isObject(value) && typeof value['request'] === 'function' && typeof value['read'] === 'function'
+}
+
 const authentication: Check<ClientAuthentication | 'none'> = (value, option) => {
   if (value === 'none') return value
-  if (isObject(value) && typeof value['authenticate'] === 'function') return value as unknown as ClientAuthentication
+  if (isClientAuthentication(value)) return value
   // Never the value itself: it may well be the secret.
   throw misconfigured(
     option,
@@ -103,9 +111,7 @@ const authentication: Check<ClientAuthentication | 'none'> = (value, option) => 
 }
 
 const dialect: Check<IntrospectionDialect> = (value, option) => {
-  if (isObject(value) && typeof value['request'] === 'function' && typeof value['read'] === 'function') {
-    return value as unknown as IntrospectionDialect
-  }
+  if (isDialect(value)) return value
   throw misconfigured(option, show(value), 'an IntrospectionDialect: an object with the functions request and read')
 }
 

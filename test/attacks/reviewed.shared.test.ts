@@ -1,0 +1,148 @@
+import { expect, test } from 'vitest'
+import {
+  bearerToken,
+  BearwardError,
+  clientSecretBasic,
+  createResourceServer,
+  googleTokenInfo,
+  type TrustedIssuer,
+} from '../../src/index.ts'
+import { goodClaims, fakeUpstream, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
+import { codeOf, fixture } from '../fixture/server.ts'
+
+// What reviews of the finished code found, each with its accepted twin.
+
+const ENDPOINT = `${ISSUER}/introspect`
+const TOKEN = 'opaque-0123456789abcdefghijklmnop'
+const ACTIVE = { active: true, aud: RESOURCE, sub: 'user-1', token_type: 'Bearer', exp: NOW + 60 }
+
+function asking(introspection: Partial<TrustedIssuer['introspection']>, answer: unknown = ACTIVE) {
+  const asked: RequestInit[] = []
+  const api = createResourceServer({
+    resource: RESOURCE,
+    issuers: [{ issuer: ISSUER, jwt: false, introspection: { endpoint: ENDPOINT, auth: 'none', ...introspection } }],
+    fetch: async (_, init) => {
+      asked.push(init)
+      return Response.json(answer)
+    },
+    now: () => NOW_MS,
+  })
+  return { api, asked }
+}
+
+async function refusalOf(work: Promise<unknown>): Promise<BearwardError> {
+  const error = await work.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  )
+  if (error instanceof BearwardError) return error
+  throw new Error('expected a refusal', { cause: error })
+}
+
+test('our own credentials never take the place of the token that is asked about', async () => {
+  const google = { ...ACTIVE, azp: 'client-1', exp: String(NOW + 60) }
+  const good = asking({ dialect: googleTokenInfo() }, google)
+  expect(await codeOf(good.api.verify(TOKEN))).toBe('accepted')
+  for (const auth of [bearerToken('our-own'), clientSecretBasic({ clientId: 'a', clientSecret: 'b' })]) {
+    const { api, asked } = asking({ dialect: googleTokenInfo(), auth }, google)
+    expect(await codeOf(api.verify(TOKEN))).toBe('issuer_unavailable')
+    expect(asked).toEqual([])
+  }
+})
+
+test.each(['127.0.0.1', 'localhost', 'localhost.', 'idp.localhost', '0.0.0.0', '[::1]', '[::]', '[::ffff:127.0.0.1]'])(
+  'metadata from elsewhere does not lead to %s',
+  async (host) => {
+    const { jwk } = await signingKey()
+    const token = await signToken()
+    for (const [name, expected] of [
+      ['keys.example.com', 'accepted'],
+      [host, 'issuer_unavailable'],
+    ] as const) {
+      const { api, upstream } = await fixture()
+      const keys = `https://${name}:8443/jwks`
+      const metadata = `${ISSUER}/.well-known/oauth-authorization-server`
+      upstream.answers.set(metadata, () => Response.json({ issuer: ISSUER, jwks_uri: keys }))
+      upstream.answers.set(keys, () => Response.json({ keys: [jwk] }))
+      expect(await codeOf(api.verify(token))).toBe(expected)
+      expect(upstream.calls.includes(keys)).toBe(expected === 'accepted')
+    }
+  },
+)
+
+test('a credential that cannot be sent is neither told nor handed on', async () => {
+  expect(await codeOf(asking({ auth: bearerToken('fine') }).api.verify(TOKEN))).toBe('accepted')
+  const error = await refusalOf(asking({ auth: bearerToken('S3CRET\nTOKEN') }).api.verify(TOKEN))
+  expect(error.code).toBe('issuer_unavailable')
+  const chain: string[] = []
+  for (let each: unknown = error; each instanceof Error; each = each.cause) chain.push(each.message)
+  expect(chain.join(' ')).not.toContain('S3CRET')
+})
+
+test('a token that the endpoint repeats behind other words is not told', async () => {
+  const plain = await refusalOf(asking({}, { ...ACTIVE, aud: 'https://other.example' }).api.verify(TOKEN))
+  expect(plain.message).toContain('https://other.example')
+  const repeated = await refusalOf(asking({}, { ...ACTIVE, aud: `https://as.example/of/${TOKEN}` }).api.verify(TOKEN))
+  expect(repeated.code).toBe('audience_mismatch')
+  expect(repeated.message).not.toContain(TOKEN.slice(0, 16))
+})
+
+test('the query of a configured address is not told: there may be a key in it', async () => {
+  const url = `${ISSUER}/metadata?apikey=S3CRET`
+  const { api, upstream, events } = await fixture({ issuers: [{ issuer: ISSUER, metadata: { url } }] })
+  const error = await refusalOf(api.verify(await signToken()))
+  expect(upstream.calls).toEqual([url])
+  expect(error.message).toContain(`${ISSUER}/metadata answered`)
+  expect(JSON.stringify([error.message, events, api.snapshot()])).not.toContain('S3CRET')
+})
+
+test.each<[string, unknown]>([
+  ['issues that are no list', { issues: {} }],
+  ['an issue that is null', { issues: [null] }],
+  ['a path with null in it', { issues: [{ message: 'no', path: [null] }] }],
+])('a schema that answers with %s refuses by name', async (_, result) => {
+  for (const [answer, expected] of [
+    [{ value: {} }, 'accepted'],
+    [result, 'claim_invalid'],
+  ] as const) {
+    const claims = { '~standard': { version: 1 as const, vendor: 'by hand', validate: () => answer as never } }
+    const upstream = fakeUpstream(ISSUER, (await signingKey()).jwk)
+    const issuers = [{ issuer: ISSUER }]
+    const api = createResourceServer({ resource: RESOURCE, issuers, claims, fetch: upstream.fetch, now: () => NOW_MS })
+    expect(await codeOf(api.verify(await signToken()))).toBe(expected)
+  }
+})
+
+test('a caller that is gone waits for no form', async () => {
+  const { api } = await fixture({ form: true })
+  const view = {
+    method: 'POST',
+    url: RESOURCE,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    form: () => new Promise<URLSearchParams>(() => {}),
+  }
+  expect(await codeOf(api.authenticate(view, { signal: AbortSignal.abort() }))).toBe('credentials_malformed')
+})
+
+function tornOff(): never {
+  throw new TypeError('Illegal invocation')
+}
+
+test('a waitUntil that throws spoils no good token', async () => {
+  const { api } = await fixture()
+  expect(await codeOf(api.verify(await signToken(goodClaims()), { waitUntil: tornOff }))).toBe('accepted')
+})
+
+test('ready() names an issuer that cannot be asked, and is refused after close()', async () => {
+  const auth = 'none' as const
+  const { api, upstream } = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth } }] })
+  const unnamed = await refusalOf(api.ready())
+  expect(unnamed.code).toBe('issuer_unavailable')
+  expect(unnamed.message).toContain(ISSUER)
+  const metadata = { issuer: ISSUER, introspection_endpoint: ENDPOINT }
+  const good = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth }, metadata }] })
+  await good.api.ready()
+  expect(upstream.calls).toHaveLength(1)
+  good.api.close()
+  expect((await refusalOf(good.api.ready())).code).toBe('issuer_unavailable')
+})
