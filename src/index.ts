@@ -26,6 +26,7 @@ export type {
   KeyOptions,
   ResourceServerOptions,
   ScopeOptions,
+  TierEncryptionKey,
   TokenCacheOptions,
   TrustedIssuer,
 } from './options/public.ts'
@@ -41,4 +42,6 @@ export type {
 } from './pipeline.ts'
 export { createResourceServer, type ClaimsOf, type ResourceServer } from './resource-server.ts'
 export type { ChallengeResponse } from './respond.ts'
+export type { CacheTier, TierExpiry } from './stores/cache-tier.ts'
+export { memoryTier, type MemoryTierOptions } from './stores/memory-tier.ts'
 export type { StandardSchemaV1 } from './standard-schema.ts'

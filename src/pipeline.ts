@@ -160,7 +160,13 @@ export interface VerifiedToken<Claims> {
 
 /** What happened behind the scenes. Never carries a token, a secret, a key or unescaped bytes of a caller. */
 export type BearwardEvent =
-  | { readonly type: 'keys_loaded'; readonly issuer: string; readonly keys: number }
+  | {
+      readonly type: 'keys_loaded'
+      readonly issuer: string
+      readonly keys: number
+      /** Who had them: the issuer itself, or a shared tier. */
+      readonly from: 'issuer' | 'tier'
+    }
   | { readonly type: 'key_ignored'; readonly issuer: string; readonly reason: string }
   | { readonly type: 'issuer_failed'; readonly issuer: string; readonly message: string; readonly retryInMs: number }
   | { readonly type: 'metadata_stale'; readonly issuer: string; readonly message: string }
@@ -172,6 +178,15 @@ export type BearwardEvent =
       readonly outage: boolean
     }
   | { readonly type: 'introspection_stale'; readonly issuer: string }
+  | {
+      /** A shared tier failed, hung or held something unusable; callers do without it. */
+      readonly type: 'tier_failed'
+      readonly tier: string
+      readonly operation: 'get' | 'put' | 'delete'
+      readonly message: string
+      /** Until then it is not tried again; 0 where one entry was to blame. */
+      readonly retryInMs: number
+    }
   | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }
 
 /** The state of one issuer's keys, for a health page; says nothing of its introspection endpoint. */

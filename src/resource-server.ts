@@ -14,6 +14,7 @@ import type { AccessToken, CallContext, Credential, Issuer, IssuerState, JwtClai
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
 import { createScopeExpansion } from './scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
+import { createSharedCache } from './tiers/shared-cache.ts'
 import { verifyJwt } from './verify/jwt.ts'
 import { createTokenCache } from './verify/token-cache.ts'
 
@@ -43,9 +44,12 @@ export interface ResourceServer<Claims = JwtClaims> {
    * @throws {BearwardError} issuer_unavailable
    */
   ready(context?: CallContext): Promise<void>
-  /** Forgets that a token was verified: its next use is verified anew. */
+  /** Forgets that a token was verified, and any answer about it, in the shared tiers too: its next use is verified anew. */
   invalidate(token: string): Promise<void>
-  /** Forgets every verified token, every introspection answer, and what an issuer resolver answered. */
+  /**
+   * Forgets every verified token, every introspection answer, and what an issuer resolver answered. Answers that are in a
+   * shared tier by now are not taken from there any more by this process; others go on with them until they are too old.
+   */
   invalidateAll(): Promise<void>
   /** The state of every issuer at hand, for a health page. */
   snapshot(): IssuerState[]
@@ -69,10 +73,11 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   type Claims = ClaimsOf<Schema>
   const settings = parseOptions(options)
   const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
-  const issuers = createIssuerRegistry(settings)
+  const shared = createSharedCache(settings)
+  const issuers = createIssuerRegistry(settings, shared)
   const verified = createTokenCache<Claims>(settings.tokenCache, now)
   const expandScopes = createScopeExpansion(settings.implied)
-  const judging = { ...settings, expandScopes }
+  const judging = { ...settings, expandScopes, shared }
   const introspection = createIntrospection<Claims>(judging)
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false
@@ -117,6 +122,17 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     return issuer.introspection?.use === 'always' ? introspection.confirm(token, jwt, issuer, context) : jwt
   }
 
+  /** The issuer that would be asked about a token; `undefined` where there is none. */
+  async function ownerOf(token: string): Promise<Issuer | undefined> {
+    try {
+      const classified = classifyToken(token)
+      if (classified.kind === 'opaque') return await issuers.findForOpaque(token, {})
+      return await issuers.find(classified.issuer, {})
+    } catch {
+      return undefined
+    }
+  }
+
   async function reported<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -148,7 +164,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     },
     async invalidate(token) {
       verified.forget(token)
-      introspection.forget(token)
+      await introspection.forget(token, shared.holds('answer') ? ownerOf(token) : Promise.resolve(undefined))
     },
     async invalidateAll() {
       verified.forgetAll()

@@ -19,6 +19,8 @@ export interface AnswerCache {
   readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
   /** Keeps a verdict unless something was forgotten since `epoch`. */
   readonly set: (token: string, verdict: Verdict, epoch?: number) => void
+  /** Keeps an answer that others had, where it is newer than what is kept: while the endpoint is down it may serve. */
+  readonly bridge: (token: string, verdict: Verdict, epoch: number) => void
   /** To be read before an issuer is asked whose answer is to be kept. */
   readonly epoch: () => number
   readonly forget: (token: string) => void
@@ -56,6 +58,14 @@ export function createAnswerCache(now: () => number): AnswerCache {
     return age >= 0 && age < lifeMs
   }
 
+  function set(token: string, verdict: Verdict, since = epoch): void {
+    // A refusal is good news for nobody: it is kept however old the question was.
+    if (verdict.accepted && since !== epoch) return
+    const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
+    into.set(token, verdict)
+    outOf.delete(token)
+  }
+
   return {
     get(token, terms, lifeMs) {
       const good = accepted.get(token)
@@ -63,12 +73,12 @@ export function createAnswerCache(now: () => number): AnswerCache {
       const bad = refused.get(token)
       return bad?.terms === terms && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
     },
-    set(token, verdict, since = epoch) {
-      // A refusal is good news for nobody: it is kept however old the question was.
-      if (verdict.accepted && since !== epoch) return
-      const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
-      into.set(token, verdict)
-      outOf.delete(token)
+    set,
+    bridge(token, verdict, since) {
+      const known = accepted.peek(token) ?? refused.peek(token)
+      if (verdict.accepted && verdict.answeredMs > (known?.answeredMs ?? Number.NEGATIVE_INFINITY)) {
+        set(token, verdict, since)
+      }
     },
     epoch: () => epoch,
     forget(token) {

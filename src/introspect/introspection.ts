@@ -5,9 +5,11 @@ import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
+import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
 import { namesAccessToken, readAnswer, requireAgreement, UselessAnswer } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
+import { createSharedAnswers } from './shared-answers.ts'
 import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
 
 /** Asks issuers about tokens, and remembers what they said. */
@@ -28,12 +30,14 @@ export interface Introspection<Claims> {
     issuer: Issuer,
     context: CallContext,
   ) => Promise<AccessToken<Claims>>
-  readonly forget: (token: string) => void
+  /** Forgets what is remembered of a token at once, and what other processes left of it where `issuer` is known. */
+  readonly forget: (token: string, issuer: Promise<Issuer | undefined>) => Promise<void>
   readonly forgetAll: () => void
   readonly stop: () => void
 }
 
 export interface IntrospectionContext extends LineSettings {
+  readonly shared: SharedCache
   readonly claims: StandardSchemaV1 | undefined
   readonly expandScopes: ScopeExpansion
 }
@@ -55,6 +59,7 @@ const MAX_ISSUERS = 10_000
 export function createIntrospection<Claims>(settings: IntrospectionContext): Introspection<Claims> {
   const { now, emit } = settings
   const answers = createAnswerCache(now)
+  const shared = createSharedAnswers(settings.shared, now)
   const inquiries = new Map<string, Inquiries>()
   // Claims in the shape that the schema gives them, made once for each answer.
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
@@ -70,20 +75,31 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     const line = createLine(issuer.identifier, options, settings)
     const verdicts = (purpose: Purpose) =>
       createSharedLoaders({
-        async load(token: string, signal) {
+        async load(token: string, signal, leader) {
           const epoch = answers.epoch()
+          const { cacheMs } = made.options
+          const others = cacheMs > 0 ? await shared.about(token, terms) : undefined
+          const judged = (answer: Answer, answeredMs = now()) => judge(token, answer, made.issuer, purpose, answeredMs)
+          const found = await others?.read(judged, (verdict) => isCurrent(verdict, cacheMs), leader)
+          if (found && isCurrent(found, cacheMs)) return { verdict: found, epoch, asked: false }
+          // Too old to serve, unless the endpoint turns out to be down.
+          if (found) answers.bridge(token, found, epoch)
           const answer = await line.ask(token, made.issuer, made.options, signal)
-          return { verdict: judge(token, answer, made.issuer, purpose), epoch }
+          const verdict = judged(answer)
+          // Refusals are shared with nobody, so that junk fills no store.
+          if (verdict.accepted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
+          else if (found) await others?.forget()
+          return { verdict, epoch, asked: true }
         },
-        loaded(token, { verdict, epoch }) {
-          line.answered()
+        loaded(token, { verdict, epoch, asked }) {
+          if (asked) line.answered()
           if (made.options.cacheMs > 0) answers.set(token, verdict, epoch)
           return verdict
         },
         failed: (_, cause) => line.failed(cause),
         max: 5 * options.maxConcurrent,
         // The line keeps the time; this bound is for what it does not see.
-        timeoutMs: maxWaitMs(options) + options.timeoutMs + 1_000,
+        timeoutMs: settings.shared.patienceMs + maxWaitMs(options) + options.timeoutMs + 1_000,
         now,
       })
     const made: Inquiries = {
@@ -97,12 +113,18 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   }
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
-  function judge(token: string, { claims, bytes }: Answer, issuer: Issuer, purpose: Purpose): Verdict {
-    const source = { terms: purpose + termsOf(issuer), answeredMs: now(), bytes }
+  function judge(
+    token: string,
+    { claims, bytes }: Answer,
+    issuer: Issuer,
+    purpose: Purpose,
+    answeredMs: number,
+  ): Verdict {
+    const source = { terms: purpose + termsOf(issuer), answeredMs, bytes }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const expandScopes: ScopeExpansion = (granted) => settings.expandScopes(expandOwn(granted))
     try {
-      const accepted = readAnswer(claims, issuer, expandScopes, source.answeredMs)
+      const accepted = readAnswer(claims, issuer, expandScopes, answeredMs)
       if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
       // A JWT that was verified here has shown its audience already.
       else requireNotForOthers(accepted.accessToken, issuer)
@@ -131,6 +153,18 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       emit({ type: 'introspection_stale', issuer: issuer.identifier })
       return old
     }
+  }
+
+  /** Whether another process's answer will do in place of one of our own. */
+  function isCurrent(verdict: Verdict, cacheMs: number): boolean {
+    return verdict.accepted !== undefined && now() - verdict.answeredMs < cacheMs && !isOver(verdict)
+  }
+
+  function sharing({ accepted, answeredMs }: Verdict, options: IntrospectionSettings, epoch: number): SharedWriting {
+    const expires = accepted?.accessToken.expiresAtSeconds ?? Infinity
+    const lifeMs = Math.min(options.cacheMs + options.staleOnOutageMs, expires * 1000 - answeredMs)
+    // What was forgotten while it was on its way must not stay.
+    return { originMs: answeredMs, lifeMs, unless: () => answers.epoch() !== epoch }
   }
 
   /** Past its `exp` a token is nobody's to vouch for but the issuer's, who may count differently. */
@@ -178,16 +212,19 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       return Object.freeze({ ...jwt, scopes: Object.freeze(scopes), ...(confirmation && { confirmation }) })
     },
 
-    forget(token) {
+    async forget(token, owner) {
       answers.forget(token)
       // A question that was put before is not the answer to one that is put now.
       for (const { introspect, confirm } of running()) {
         introspect.forget(token)
         confirm.forget(token)
       }
+      const issuer = await owner
+      if (issuer?.introspection) await (await shared.about(token, termsOf(issuer)))?.forget()
     },
     forgetAll() {
       answers.forgetAll()
+      shared.forgetAll()
       for (const { introspect, confirm } of running()) {
         introspect.forgetAll()
         confirm.forgetAll()

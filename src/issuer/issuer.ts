@@ -4,8 +4,10 @@ import type { IssuerSettings } from '../options/issuer.ts'
 import type { Settings } from '../options/settings.ts'
 import type { CallContext, Issuer, IssuerState } from '../pipeline.ts'
 import { fetchDocument, UpstreamFault } from '../upstream/fetch-document.ts'
-import { createKeySet, type KeySet, type LoadKeys } from './key-set.ts'
+import type { SharedCache } from '../tiers/shared-cache.ts'
+import { createKeySet, type KeySet, type LoadKeys, type WantedKeys } from './key-set.ts'
 import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
+import { type FetchedKeys, loadShared, sharedIdentity, SPREAD } from './shared-keys.ts'
 import { hasCandidate, usableKeys } from './usable-keys.ts'
 
 /** An issuer that can also be watched and stopped. */
@@ -29,9 +31,10 @@ export function describeSources({ identifier, metadata, keys, algorithms }: Issu
   return JSON.stringify([identifier, metadata, keys, [...algorithms]])
 }
 
-export function createSources(issuer: IssuerSettings, settings: Settings): IssuerSources {
+export function createSources(issuer: IssuerSettings, settings: Settings, shared: SharedCache): IssuerSources {
   const metadata = createMetadataSource(issuer, {
     ...settings,
+    shared,
     loopback: true,
     timeoutMs: settings.keys.timeoutMs,
     maxStaleMs: settings.keys.maxStaleMs,
@@ -39,11 +42,11 @@ export function createSources(issuer: IssuerSettings, settings: Settings): Issue
       settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, message: messageOf(fault) })
     },
   })
-  // Keys given as data are neither fresh nor stale.
-  const timing = issuer.keys.from === 'data' ? { refreshMs: Infinity, maxStaleMs: Infinity } : {}
-  const keys = createKeySet(keyLoader(issuer, metadata, settings), {
+  const keys = createKeySet(keyLoader(issuer, metadata, settings, shared), {
     ...settings.keys,
-    ...timing,
+    // Keys given as data are neither fresh nor stale.
+    ...(issuer.keys.from === 'data' && { refreshMs: Infinity, maxStaleMs: Infinity }),
+    ...(shared.holds('keys') && { spread: SPREAD }),
     issuer: issuer.identifier,
     now: settings.now,
     emit: settings.emit,
@@ -94,19 +97,25 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
 }
 
 function keyLoader(
-  { identifier, keys, algorithms, local }: IssuerSettings,
+  issuer: IssuerSettings,
   metadata: MetadataSource,
   settings: Settings,
+  shared: SharedCache,
 ): LoadKeys {
+  const { identifier, keys, algorithms, local } = issuer
   if (keys.from === 'data') {
     if (!hasCandidate(keys.jwks, algorithms)) {
       throw misconfigured(`issuers["${identifier}"].jwt.jwks`, 'none', 'at least one public key that can verify')
     }
-    return async (previous) => ({ ...(await usableKeys(keys.jwks, algorithms, previous)), maxAgeSeconds: undefined })
+    return async ({ previous }) => ({
+      ...(await usableKeys(keys.jwks, algorithms, previous)),
+      maxAgeSeconds: undefined,
+    })
   }
-  return async (previous, signal) => {
+
+  async function fetchKeys({ previous }: WantedKeys, signal: AbortSignal, leader: CallContext): Promise<FetchedKeys> {
     try {
-      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ signal }))
+      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ ...leader, signal }))
       const { document, maxAgeSeconds } = await fetchDocument(url, {
         fetch: settings.fetch,
         insecureHosts: settings.insecureHosts,
@@ -120,13 +129,22 @@ function keyLoader(
       const usable = await usableKeys(document, algorithms, previous)
       // Nothing is left at this address: perhaps the keys have moved.
       if (usable.keys.length === 0) metadata.doubt()
-      return { ...usable, maxAgeSeconds }
+      return { ...usable, maxAgeSeconds, document }
     } catch (cause) {
       // The keys may have moved: look up their address again next time.
       metadata.doubt()
       throw cause
     }
   }
+
+  if (!shared.holds('keys')) return fetchKeys
+  return loadShared(fetchKeys, {
+    ...settings.keys,
+    shared,
+    identity: sharedIdentity(issuer, settings),
+    algorithms,
+    now: settings.now,
+  })
 }
 
 function jwksUriOf(metadata: Record<string, unknown>): string {

@@ -14,21 +14,48 @@ export interface KeySet extends KeySource {
 
 export interface KeySetSettings extends KeySettings {
   readonly issuer: string
+  /** Part of the fresh time over which the processes of a fleet spread their refreshes. Default 0. */
+  readonly spread?: number
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
 }
 
-/** Gets the keys; `previous` are those at hand, to be kept where they are still published. */
-export type LoadKeys = (
-  previous: ReadonlyMap<string, VerificationKey>,
-  signal: AbortSignal,
-) => Promise<UsableKeys & { readonly maxAgeSeconds: number | undefined }>
+/** What the keys at hand are wanted to be replaced by. */
+export interface WantedKeys {
+  /** Those at hand, to be kept where they are still published. */
+  readonly previous: ReadonlyMap<string, VerificationKey>
+  /** When those at hand were published; `undefined` where there are none. */
+  readonly heldSinceMs: number | undefined
+  /** `due`: none at hand, or old ones. `unknown`: those at hand did not verify a token. */
+  readonly reason: 'due' | 'unknown'
+  /** Takes keys of another process that are too old to serve, unless the load fails. */
+  readonly adopt: (older: PublishedKeys & { readonly fetchedMs: number }) => void
+}
+
+/** Keys as they were published at some moment. */
+export interface PublishedKeys extends UsableKeys {
+  readonly maxAgeSeconds: number | undefined
+  /** Set where another process fetched them. */
+  readonly fetchedMs?: number
+}
+
+/** Gets the keys, on behalf of the request that leads. */
+export type LoadKeys = (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<PublishedKeys>
+
+/** How long published keys are fresh. */
+export function freshForMs(maxAgeSeconds: number | undefined, refreshMs: number): number {
+  return maxAgeSeconds === undefined
+    ? refreshMs
+    : Math.min(refreshMs, Math.max(SHORTEST_FRESH_MS, maxAgeSeconds * 1000))
+}
 
 interface Held {
   readonly snapshot: KeySnapshot
   readonly byIdentity: ReadonlyMap<string, VerificationKey>
   readonly fetchedMs: number
   readonly freshMs: number
+  /** The age from which on they are refreshed in the background. */
+  readonly refreshFromMs: number
 }
 
 const SHORTEST_FRESH_MS = 60_000
@@ -45,33 +72,63 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
   let lastFault: BearwardError | undefined
   let downSinceMs: number | undefined
   let extraFetchMs: number | undefined
+  let wantsUnknown = false
   let closed = false
 
   const loader = createSharedLoader({
-    async load(signal) {
-      const loaded = await load(held?.byIdentity ?? new Map(), signal)
-      for (const reason of loaded.ignored) emit({ type: 'key_ignored', issuer, reason })
+    async load(signal, leader) {
+      // While fetching fails, what others hold must be newer to be of use.
+      const reason = wantsUnknown && backOff.failures() === 0 ? 'unknown' : 'due'
+      wantsUnknown = false
+      const wanted = { previous: held?.byIdentity ?? new Map(), heldSinceMs: held?.fetchedMs, reason, adopt } as const
+      const loaded = await load(wanted, signal, leader)
+      for (const why of loaded.ignored) emit({ type: 'key_ignored', issuer, reason: why })
       if (loaded.keys.length === 0) throw new UpstreamFault('its key set holds no usable key')
       return loaded
     },
     loaded(loaded) {
-      held = hold(loaded, now(), settings.refreshMs)
+      const { fetchedMs } = loaded
+      // What others fetched may be what is held already.
+      if (held && fetchedMs !== undefined && fetchedMs <= held.fetchedMs) return held.snapshot
+      held = hold(loaded)
+      emit({
+        type: 'keys_loaded',
+        issuer,
+        keys: held.snapshot.size,
+        from: fetchedMs === undefined ? 'issuer' : 'tier',
+      })
       backOff.succeed()
       lastFault = undefined
       downSinceMs = undefined
-      emit({ type: 'keys_loaded', issuer, keys: held.snapshot.size })
       return held.snapshot
     },
-    failed(cause) {
-      backOff.fail()
-      lastFault = unavailable(messageOf(cause), cause)
-      downSinceMs ??= now()
-      emit({ type: 'issuer_failed', issuer, message: messageOf(cause), retryInMs: Math.round(backOff.remainingMs()) })
-      return lastFault
-    },
+    failed: fail,
     timeoutMs: settings.timeoutMs,
     now,
   })
+
+  function fail(cause: unknown): BearwardError {
+    backOff.fail()
+    lastFault = unavailable(messageOf(cause), cause)
+    downSinceMs ??= now()
+    emit({ type: 'issuer_failed', issuer, message: messageOf(cause), retryInMs: Math.round(backOff.remainingMs()) })
+    return lastFault
+  }
+
+  function hold({ keys, maxAgeSeconds, fetchedMs = now() }: PublishedKeys): Held {
+    const freshMs = freshForMs(maxAgeSeconds, settings.refreshMs)
+    return {
+      snapshot: snapshotOf(keys),
+      byIdentity: new Map(keys.map((key) => [key.identity, key])),
+      fetchedMs,
+      freshMs,
+      refreshFromMs: freshMs * (REFRESH_FROM + (settings.spread ?? 0) * Math.random()),
+    }
+  }
+
+  function adopt(older: PublishedKeys & { readonly fetchedMs: number }): void {
+    if (!held || older.fetchedMs > held.fetchedMs) held = hold(older)
+  }
 
   function unavailable(reason: string, cause: unknown): BearwardError {
     return new BearwardError('issuer_unavailable', `the keys of issuer "${issuer}" cannot be had: ${reason}`, {
@@ -99,10 +156,13 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       if (closed) throw unavailable('this resource server was closed', undefined)
       if (!held || age(held) >= settings.maxStaleMs) {
         if (backOff.remainingMs() > 0) throw unavailable(messageOf(lastFault?.cause), lastFault?.cause)
-        return join(context)
+        return join(context).catch((fault: unknown) => {
+          if (held && age(held) < settings.maxStaleMs) return held.snapshot
+          throw fault
+        })
       }
       const { snapshot } = held
-      if (age(held) < held.freshMs * REFRESH_FROM) return snapshot
+      if (age(held) < held.refreshFromMs) return snapshot
       const mayWait = age(held) >= held.freshMs && backOff.failures() === 0
       if (!mayWait) {
         if (backOff.remainingMs() === 0) loader.nudge(context)
@@ -120,6 +180,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
         const mayFetch = backOff.failures() > 0 ? backOff.remainingMs() === 0 : passed >= settings.cooldownMs
         if (!mayFetch || closed) return undefined
         extraFetchMs = now()
+        wantsUnknown = true
       }
       const snapshot = await join(context).catch(() => undefined)
       return snapshot === seen ? undefined : snapshot
@@ -127,7 +188,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
     stillHolds(key, context) {
       if (!held || closed || age(held) >= settings.maxStaleMs || !held.snapshot.has(key)) return false
-      if (age(held) < held.freshMs * REFRESH_FROM) return true
+      if (age(held) < held.refreshFromMs) return true
       if (age(held) >= held.freshMs && backOff.failures() === 0) return false
       if (backOff.remainingMs() === 0) loader.nudge(context)
       return true
@@ -151,19 +212,5 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       closed = true
       loader.stop()
     },
-  }
-}
-
-function hold(
-  { keys, maxAgeSeconds }: { keys: readonly VerificationKey[]; maxAgeSeconds: number | undefined },
-  fetchedMs: number,
-  refreshMs: number,
-): Held {
-  const wantedMs = maxAgeSeconds === undefined ? refreshMs : maxAgeSeconds * 1000
-  return {
-    snapshot: snapshotOf(keys),
-    byIdentity: new Map(keys.map((key) => [key.identity, key])),
-    fetchedMs,
-    freshMs: Math.min(refreshMs, Math.max(SHORTEST_FRESH_MS, wantedMs)),
   }
 }

@@ -3,7 +3,10 @@ import { createBackOff } from '../upstream/back-off.ts'
 import { createSharedLoader } from '../upstream/shared-loader.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../upstream/fetch-document.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
+import { isObject, type JsonObject } from '../parse/json.ts'
 import type { CallContext } from '../pipeline.ts'
+import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
+import { sharedIdentity } from './shared-keys.ts'
 
 /** An issuer's metadata, fetched when first needed and again, in the background, when it has grown old. */
 export interface MetadataSource {
@@ -20,11 +23,18 @@ export interface MetadataSource {
 }
 
 export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaTypes' | 'maxBytes'> {
+  readonly shared: SharedCache
   readonly timeoutMs: number
   readonly maxStaleMs: number
   readonly now: () => number
   /** Is told that old metadata serves on, since new could not be had. */
   readonly onStale: (fault: unknown) => void
+}
+
+/** Metadata, and the address that had it. */
+interface FoundMetadata {
+  readonly url: string
+  readonly document: Record<string, unknown>
 }
 
 const FRESH_MS = 60 * 60 * 1000
@@ -34,17 +44,32 @@ export const MAX_DOCUMENT_BYTES: number = 512 * 1024
 export function createMetadataSource(issuer: IssuerSettings, settings: MetadataSettings): MetadataSource {
   let addresses = addressesOf(issuer)
   let known: { readonly document: Record<string, unknown>; readonly fetchedMs: number } | undefined
-  let doubted = false
+  /** When it was doubted: what was fetched before led nowhere. */
+  let doubtedMs: number | undefined
+  let name: string | undefined
   // For reloads in the background alone: who has to wait has a back-off of its own.
   const backOff = createBackOff(settings.now)
 
   const loader = createSharedLoader({
-    load: (signal) => fetchFirst(issuer.identifier, addresses, { ...settings, signal }),
-    loaded({ url, document }) {
+    async load(signal, leader) {
+      const entry = await readShared(leader)
+      if (entry && suffices(entry)) return { ...entry.value, fetchedMs: entry.originMs }
+      // Too old to serve, unless the issuer fails.
+      if (entry && isNewer(entry.originMs) && age(entry.originMs) < settings.maxStaleMs) {
+        known = { document: entry.value.document, fetchedMs: entry.originMs }
+      }
+      const found = await fetchFirst(issuer.identifier, addresses, { ...settings, signal })
+      if (name !== undefined) {
+        const times = { originMs: settings.now(), lifeMs: settings.maxStaleMs }
+        settings.shared.write(name, { ...found, document: found.document as JsonObject }, times, leader)
+      }
+      return { ...found, fetchedMs: settings.now() }
+    },
+    loaded({ url, document, fetchedMs }) {
       // The address that answered comes first from now on.
       addresses = [url, ...addresses.filter((each) => each !== url)]
-      known = { document, fetchedMs: settings.now() }
-      doubted = false
+      known = { document, fetchedMs }
+      doubtedMs = undefined
       backOff.succeed()
       return document
     },
@@ -57,16 +82,45 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     now: settings.now,
   })
 
+  async function readShared(leader: CallContext): Promise<SharedEntry<FoundMetadata> | undefined> {
+    if (!settings.shared.holds('metadata')) return undefined
+    name ??= await sharedName('metadata', sharedIdentity(issuer, settings))
+    return settings.shared.read(name, { parse: parseShared, suffices }, leader)
+  }
+
+  /** @throws where the entry is not what this issuer's addresses could have answered */
+  function parseShared({ url, document }: JsonObject): FoundMetadata {
+    if (typeof url !== 'string' || !addresses.includes(url) || !isObject(document)) {
+      throw new TypeError('its metadata has not the right shape')
+    }
+    requireOwnIssuer(url, document, issuer.identifier)
+    return { url, document }
+  }
+
+  function isNewer(originMs: number): boolean {
+    return originMs > Math.max(known?.fetchedMs ?? Number.NEGATIVE_INFINITY, doubtedMs ?? Number.NEGATIVE_INFINITY)
+  }
+
+  function suffices({ originMs }: SharedEntry<FoundMetadata>): boolean {
+    return isNewer(originMs) && age(originMs) < FRESH_MS
+  }
+
   function age(fetchedMs: number): number {
     const passed = settings.now() - fetchedMs
     // A clock that was set back says nothing about the age: ask again.
     return passed < 0 ? FRESH_MS : passed
   }
 
+  /** What another process fetched may have come to hand while the issuer failed. @throws the fault, where none did */
+  function bridge(fault: unknown): Record<string, unknown> {
+    if (known && age(known.fetchedMs) < settings.maxStaleMs) return known.document
+    throw fault
+  }
+
   async function get(context: CallContext): Promise<Record<string, unknown>> {
     if (issuer.metadata.from === 'data') return issuer.metadata.document
-    if (!known || age(known.fetchedMs) >= settings.maxStaleMs) return loader.join(context)
-    const isOld = doubted || age(known.fetchedMs) >= FRESH_MS
+    if (!known || age(known.fetchedMs) >= settings.maxStaleMs) return loader.join(context).catch(bridge)
+    const isOld = doubtedMs !== undefined || age(known.fetchedMs) >= FRESH_MS
     if (isOld && backOff.remainingMs() === 0) loader.nudge(context)
     return known.document
   }
@@ -75,10 +129,10 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     get,
     async getUndoubted(context) {
       // A hanging endpoint must not use up the time in which the keys can be fetched from where they were.
-      if (doubted && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
+      if (doubtedMs !== undefined && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
       return get(context)
     },
-    doubt: () => (doubted = true),
+    doubt: () => (doubtedMs = settings.now()),
     stop: loader.stop,
   }
 }
@@ -99,12 +153,21 @@ function addressesOf({ identifier, metadata }: IssuerSettings): string[] {
   ]
 }
 
+/** @see RFC 8414 §3.3: otherwise one issuer could speak with another's keys */
+function requireOwnIssuer(url: string, { issuer }: Record<string, unknown>, identifier: string): void {
+  if (issuer === identifier) return
+  const { origin, pathname } = new URL(url)
+  throw new UpstreamFault(
+    `${origin}${pathname} names the issuer ${quote(issuer)}, expected exactly ${quote(identifier)}`,
+  )
+}
+
 /** Asks the addresses in turn; the next one only after an answer that says "not here", never after an outage. */
 async function fetchFirst(
   identifier: string,
   addresses: readonly string[],
   settings: Omit<FetchSettings, 'mediaTypes' | 'maxBytes'>,
-): Promise<{ url: string; document: Record<string, unknown> }> {
+): Promise<FoundMetadata> {
   const misses: string[] = []
   for (const url of addresses) {
     try {
@@ -113,11 +176,8 @@ async function fetchFirst(
         maxBytes: MAX_DOCUMENT_BYTES,
         mediaTypes: ['application/json'],
       })
-      // RFC 8414 §3.3: otherwise one issuer could speak with another's keys.
-      if (document['issuer'] === identifier) return { url, document }
-      throw new UpstreamFault(
-        `${new URL(url).origin}${new URL(url).pathname} names the issuer ${quote(document['issuer'])}, expected exactly ${quote(identifier)}`,
-      )
+      requireOwnIssuer(url, document, identifier)
+      return { url, document }
     } catch (fault) {
       if (!(fault instanceof UpstreamFault && fault.notHere)) throw fault
       misses.push(fault.message)

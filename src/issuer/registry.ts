@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { SharedCache } from '../tiers/shared-cache.ts'
 import { BearwardError, messageOf, quote } from '../errors.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
@@ -23,14 +24,16 @@ export interface IssuerRegistry {
   readonly stop: () => void
 }
 
-export function createIssuerRegistry(settings: Settings): IssuerRegistry {
+export function createIssuerRegistry(settings: Settings, shared: SharedCache): IssuerRegistry {
   const { issuers } = settings
-  return typeof issuers === 'function' ? resolvedIssuers(issuers, settings) : listedIssuers(issuers, settings)
+  return typeof issuers === 'function'
+    ? resolvedIssuers(issuers, settings, shared)
+    : listedIssuers(issuers, settings, shared)
 }
 
-function listedIssuers(listed: readonly IssuerSettings[], settings: Settings): IssuerRegistry {
+function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, shared: SharedCache): IssuerRegistry {
   const byIdentifier = new Map(
-    listed.map((issuer) => [issuer.identifier, createIssuer(issuer, createSources(issuer, settings))]),
+    listed.map((issuer) => [issuer.identifier, createIssuer(issuer, createSources(issuer, settings, shared))]),
   )
   const introspecting = [...byIdentifier.values()].filter(({ introspection }) => introspection)
   return {
@@ -78,7 +81,7 @@ const OPAQUE = 'opaque'
 const NAMED = 'iss:'
 
 /** Many tenants: a resolver is asked, and its answers are kept, bounded and checked. */
-function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerRegistry {
+function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: SharedCache): IssuerRegistry {
   const { now, emit } = settings
   const tenants = new LRUCache<string, Tenant>({ max: MAX_TENANTS })
   // In a part of their own, so that junk cannot push tenants out.
@@ -131,7 +134,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings): IssuerReg
       throw misconfigured('issuers().issuer', quote(parsed.identifier), `exactly ${quote(identifierIn(hint))}`)
     }
     const before = tenants.peek(hint)?.sources
-    const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings)
+    const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings, shared)
     const issuer = createIssuer(parsed, sources)
     // Good for who asked before, and not to be relied on by anybody else.
     if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now() })

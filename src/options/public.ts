@@ -1,6 +1,7 @@
 import type { ClientAuthentication, IntrospectionDialect } from './introspection-contract.ts'
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
 import type { BearwardEvent, CallContext } from '../pipeline.ts'
+import type { CacheTier } from '../stores/cache-tier.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 
 /** What `createResourceServer` takes. Unknown options are refused. */
@@ -21,6 +22,13 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly tokenCache?: TokenCacheOptions | false | undefined
   /** How issuers' keys are kept. */
   readonly keys?: KeyOptions | undefined
+  /** Caches that other processes share, the nearest first: read through, written behind, passed over where they fail. */
+  readonly tiers?: readonly CacheTier[] | undefined
+  /**
+   * Keys that encrypt and authenticate whatever the tiers hold: the first seals, all of them open. Answers about tokens are
+   * shared with such a key alone; without one, whoever can write to a tier can put keys of their own there.
+   */
+  readonly tierEncryption?: readonly TierEncryptionKey[] | undefined
   /** Types and validates the claims: any Standard Schema. Its output becomes `token.claims`. */
   readonly claims?: Schema | undefined
   readonly scopes?: ScopeOptions | undefined
@@ -64,6 +72,14 @@ export interface KeyOptions {
   readonly cooldownSeconds?: number | undefined
   /** Milliseconds for one load of keys, metadata included. Default 5000, 100 to 30000. */
   readonly timeoutMs?: number | undefined
+}
+
+/** A key for AES-256-GCM. */
+export interface TierEncryptionKey {
+  /** Stands with every entry that the key sealed: up to 64 letters, digits, `-` and `_`. */
+  readonly id: string
+  /** 32 random bytes, or these in base64 as `openssl rand -base64 32` prints them. */
+  readonly secret: string | Uint8Array
 }
 
 /** What scopes mean to this API. */

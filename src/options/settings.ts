@@ -19,6 +19,7 @@ import {
 } from './checks.ts'
 import { requireDistinctPrefixes } from './introspection.ts'
 import { type IssuerSettings, parseIssuer } from './issuer.ts'
+import { parseTiers, type TierSettings } from './tiers.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
 import type { FetchFunction, IssuerResolver, ResourceServerOptions } from './public.ts'
 
@@ -33,6 +34,7 @@ export interface Settings {
   readonly form: boolean
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
+  readonly tiers: TierSettings
   readonly claims: StandardSchemaV1 | undefined
   /** Scope → what it brings along directly; free of cycles. */
   readonly implied: ScopeImplications
@@ -75,6 +77,8 @@ export function parseOptions(options: unknown): Settings {
     form: withDefault(false, boolean),
     tokenCache,
     keys,
+    tiers: (value) => value,
+    tierEncryption: (value) => value,
     claims: optional(standardSchema),
     scopes,
     resourceMetadata: (value) => value,
@@ -92,6 +96,7 @@ export function parseOptions(options: unknown): Settings {
     issuers,
     parseIssuer: (issuer) => parse(issuer, 'issuers()'),
     implied: given.scopes,
+    tiers: parseTiers(given.tiers, given.tierEncryption),
     resourceMetadata: parseResourceMetadata(given.resourceMetadata, given.resource, issuers, given.form, insecureHosts),
     emit: safely(given.onEvent),
   }
@@ -106,6 +111,8 @@ interface ParsedOptions {
   readonly form: boolean
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
+  readonly tiers: unknown
+  readonly tierEncryption: unknown
   readonly claims: StandardSchemaV1 | undefined
   readonly scopes: ScopeImplications
   readonly resourceMetadata: unknown

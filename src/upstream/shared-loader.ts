@@ -1,4 +1,5 @@
 import type { CallContext } from '../pipeline.ts'
+import { unref } from './timer.ts'
 
 /** One load at a time, shared by all who ask while it runs. */
 export interface SharedLoader<T> {
@@ -21,8 +22,8 @@ export class LoadAbandoned extends Error {}
 export class CallerGone extends Error {}
 
 export interface SharedLoad<Loaded, T> {
-  /** Does the work; ends when the signal says so. */
-  readonly load: (signal: AbortSignal) => Promise<Loaded>
+  /** Does the work in the request that leads; ends when the signal says so, not when the leader's own does. */
+  readonly load: (signal: AbortSignal, leader: CallContext) => Promise<Loaded>
   /** Called once for each load that ended well and in time: what it returns is what callers get. */
   readonly loaded: (loaded: Loaded) => T
   /** Called once for each load that did not: what it returns is what callers are refused with. */
@@ -76,7 +77,7 @@ export function createSharedLoader<Loaded, T = Loaded>({
     unref(heart)
     unref(deadline)
     // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
-    const promise = Promise.race([load(controller.signal), rejectionOf(controller.signal)]).then(
+    const promise = Promise.race([load(controller.signal, context), rejectionOf(controller.signal)]).then(
       (result) => {
         land()
         return loaded(result)
@@ -158,11 +159,6 @@ function gone(signal: AbortSignal): CallerGone {
 
 function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
-}
-
-function unref(timer: unknown): void {
-  // Node's timers are objects, those of other runtimes numbers.
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref: () => void }).unref()
 }
 
 function ignore(): void {}

@@ -15,7 +15,7 @@ export interface SharedLoaders<T> {
 export class TooManyLoads extends Error {}
 
 export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>, 'timeoutMs' | 'now'> {
-  readonly load: (key: string, signal: AbortSignal) => Promise<Loaded>
+  readonly load: (key: string, signal: AbortSignal, leader: CallContext) => Promise<Loaded>
   readonly loaded: (key: string, loaded: Loaded) => T
   readonly failed: (key: string, cause: unknown) => unknown
   /** Most keys that may be loaded at once. */
@@ -42,7 +42,7 @@ export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByK
     if (running.size >= max) throw new TooManyLoads(`${max} loads run already`)
     const loader: SharedLoader<T> = createSharedLoader<Loaded, T>({
       ...settings,
-      load: (signal) => load(key, signal),
+      load: (signal, leader) => load(key, signal, leader),
       loaded(result) {
         land(key, loader)
         return loaded(key, result)

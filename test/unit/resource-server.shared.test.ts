@@ -561,7 +561,7 @@ describe('events', () => {
   test('tell of loaded keys, once', async () => {
     const { api, events } = await fixture()
     await Promise.all(Array.from({ length: 20 }, async () => api.verify(await signToken())))
-    expect(events).toEqual([{ type: 'keys_loaded', issuer: ISSUER, keys: 1 }])
+    expect(events).toEqual([{ type: 'keys_loaded', issuer: ISSUER, keys: 1, from: 'issuer' }])
   })
 
   test('tell of each refusal by its code', async () => {
@@ -616,6 +616,7 @@ describe('events', () => {
       | 'metadata_stale'
       | 'introspection_failed'
       | 'introspection_stale'
+      | 'tier_failed'
       | 'token_refused'
     >()
   })

@@ -28,7 +28,7 @@ function bench(settings: Partial<KeySetSettings> = {}): Bench {
   const events: BearwardEvent[] = []
   const loads: number[] = []
   const says: Bench['says'] = { names: ['one'] }
-  const load: LoadKeys = async (previous) => {
+  const load: LoadKeys = async ({ previous }) => {
     loads.push(clock.ms - NOW_MS)
     const names = typeof says.names === 'function' ? await says.names() : says.names
     return {

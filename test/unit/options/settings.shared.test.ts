@@ -260,7 +260,6 @@ describe('an unknown option is configuration_invalid at each level', () => {
     ['issuers[0].metadata.uri', { issuers: [{ issuer: ISSUER, metadata: { url: ISSUER, uri: ISSUER } }] }],
     // Not built yet, and therefore unknown.
     ['dpop', { dpop: false }],
-    ['tiers', { tiers: [] }],
     // The value does not matter: a name that is not known is a mistake.
     ['typo', { typo: undefined }],
     ['toString', { toString: () => 'x' }],
@@ -411,8 +410,13 @@ describe('what is given later changes nothing', () => {
 describe('onEvent', () => {
   test('gets frozen events', () => {
     const events: object[] = []
-    settings({ onEvent: (event: object) => events.push(event) }).emit({ type: 'keys_loaded', issuer: 'i', keys: 1 })
-    expect(events).toEqual([{ type: 'keys_loaded', issuer: 'i', keys: 1 }])
+    settings({ onEvent: (event: object) => events.push(event) }).emit({
+      type: 'keys_loaded',
+      issuer: 'i',
+      keys: 1,
+      from: 'issuer',
+    })
+    expect(events).toEqual([{ type: 'keys_loaded', issuer: 'i', keys: 1, from: 'issuer' }])
     expect(Object.isFrozen(events[0])).toBe(true)
   })
 
@@ -425,7 +429,9 @@ describe('onEvent', () => {
     ],
     ['rejects', () => Promise.reject(new Error('broken'))],
   ])('that %s harms nobody', async (_, onEvent) => {
-    expect(() => settings({ onEvent }).emit({ type: 'keys_loaded', issuer: 'i', keys: 1 })).not.toThrow()
+    expect(() =>
+      settings({ onEvent }).emit({ type: 'keys_loaded', issuer: 'i', keys: 1, from: 'issuer' }),
+    ).not.toThrow()
     // An unhandled rejection would fail the run.
     await new Promise((resolve) => setTimeout(resolve, 0))
   })

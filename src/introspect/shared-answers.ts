@@ -1,0 +1,52 @@
+import type { CallContext } from '../pipeline.ts'
+import { isObject, type JsonObject } from '../parse/json.ts'
+import { type SharedCache, sharedName, type SharedWriting } from '../tiers/shared-cache.ts'
+import type { Verdict } from './answer-cache.ts'
+import type { Answer } from './line.ts'
+
+/** An issuer's answers about one token in the shared tiers: sealed, and found under a digest of the token and the settings. */
+export interface SharedAnswer {
+  /** What `judge` makes of the first answer that `suffices`, else of the newest there is. */
+  readonly read: (
+    judge: (answer: Answer, answeredMs: number) => Verdict,
+    suffices: (verdict: Verdict) => boolean,
+    context: CallContext,
+  ) => Promise<Verdict | undefined>
+  readonly write: (answer: Answer, writing: SharedWriting, context: CallContext) => void
+  readonly forget: () => Promise<void>
+}
+
+/** The answers about all tokens. */
+export interface SharedAnswers {
+  /** `undefined` where answers are not shared. */
+  readonly about: (token: string, terms: string) => Promise<SharedAnswer | undefined>
+  /** From now on this process takes no answer that was given before. */
+  readonly forgetAll: () => void
+}
+
+export function createSharedAnswers(shared: SharedCache, now: () => number): SharedAnswers {
+  let forgottenMs = Number.NEGATIVE_INFINITY
+
+  return {
+    async about(token, terms) {
+      if (!shared.holds('answer')) return undefined
+      const name = await sharedName('answer', terms, token)
+      return {
+        async read(judge, suffices, context) {
+          const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
+            if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
+            if (answeredMs <= forgottenMs) return undefined
+            return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
+          }
+          const entry = await shared.read(name, { parse, suffices: ({ value }) => suffices(value) }, context)
+          return entry?.value
+        },
+        write: ({ claims }, writing, context) => shared.write(name, { claims }, writing, context),
+        forget: () => shared.forget(name),
+      }
+    },
+    forgetAll() {
+      forgottenMs = now()
+    },
+  }
+}

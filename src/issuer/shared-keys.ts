@@ -1,0 +1,84 @@
+import type { IssuerSettings } from '../options/issuer.ts'
+import type { KeySettings } from '../options/settings.ts'
+import type { JsonObject } from '../parse/json.ts'
+import type { CallContext } from '../pipeline.ts'
+import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
+import { freshForMs, type LoadKeys, type PublishedKeys, type WantedKeys } from './key-set.ts'
+import { usableKeys, type UsableKeys } from './usable-keys.ts'
+
+/** Keys from the issuer itself, with the document that they came in. */
+export interface FetchedKeys extends PublishedKeys {
+  readonly document: Record<string, unknown>
+}
+
+export interface SharedKeysSettings extends Pick<KeySettings, 'refreshMs' | 'maxStaleMs' | 'cooldownMs'> {
+  readonly shared: SharedCache
+  readonly identity: string
+  readonly algorithms: IssuerSettings['algorithms']
+  readonly now: () => number
+}
+
+/** What an issuer's documents are shared under: equal where they would be fetched alike, and from the same places. */
+export function sharedIdentity(
+  { identifier, metadata, keys, local }: IssuerSettings,
+  { insecureHosts }: { readonly insecureHosts: readonly string[] },
+): string {
+  return JSON.stringify([identifier, metadata, keys, local, insecureHosts])
+}
+
+interface Shared extends UsableKeys {
+  readonly maxAgeSeconds: number | undefined
+  /** When somebody last fetched them because a token could not be verified. */
+  readonly extraMs: number | undefined
+}
+
+/** How processes that got their keys from each other spread their refreshes. */
+export const SPREAD = 0.15
+
+/**
+ * Loads keys through the shared tiers: what another process fetched a while ago serves here for as long as it does there, and
+ * one extra fetch for an unknown key counts for all of them.
+ */
+export function loadShared(
+  fetchKeys: (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<FetchedKeys>,
+  { shared, identity, algorithms, now, refreshMs, maxStaleMs, cooldownMs }: SharedKeysSettings,
+): LoadKeys {
+  let name: string | undefined
+
+  function suffices({ value, originMs }: SharedEntry<Shared>, { heldSinceMs, reason }: WantedKeys): boolean {
+    if (reason === 'unknown') return value.extraMs !== undefined && Math.abs(now() - value.extraMs) < cooldownMs
+    const isNewer = heldSinceMs === undefined || originMs > heldSinceMs
+    return isNewer && now() - originMs < freshForMs(value.maxAgeSeconds, refreshMs)
+  }
+
+  return async (wanted, signal, leader) => {
+    name ??= await sharedName('keys', identity)
+    const parse = async (data: Record<string, unknown>): Promise<Shared> => {
+      const usable = await usableKeys(data['document'], algorithms, wanted.previous)
+      if (usable.keys.length === 0) throw new TypeError('its key set holds no usable key')
+      return { ...usable, maxAgeSeconds: number(data['maxAgeSeconds']), extraMs: number(data['extraMs']) }
+    }
+    const entry = await shared.read(name, { parse, suffices: (each) => suffices(each, wanted) }, leader)
+    if (entry && suffices(entry, wanted)) return published(entry)
+    // Old keys of another process bridge the issuer's outage just as our own would.
+    if (entry && now() - entry.originMs < maxStaleMs) wanted.adopt(published(entry))
+    const { document, ...fetched } = await fetchKeys(wanted, signal, leader)
+    if (fetched.keys.length > 0) {
+      const extraMs = wanted.reason === 'unknown' ? now() : entry?.value.extraMs
+      const data = { document, maxAgeSeconds: fetched.maxAgeSeconds, extraMs } as JsonObject
+      shared.write(name, data, { originMs: now(), lifeMs: maxStaleMs }, leader)
+    }
+    return fetched
+  }
+}
+
+function published({
+  value: { keys, ignored, maxAgeSeconds },
+  originMs,
+}: SharedEntry<Shared>): PublishedKeys & { readonly fetchedMs: number } {
+  return { keys, ignored, maxAgeSeconds, fetchedMs: originMs }
+}
+
+function number(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined
+}

@@ -1,0 +1,48 @@
+import { LRUCache } from 'lru-cache'
+import { functionOf, integerBetween, objectOf, withDefault } from '../options/checks.ts'
+import type { CacheTier } from './cache-tier.ts'
+
+/** Bounds of a memory tier. */
+export interface MemoryTierOptions {
+  /** Most entries kept. Default 1000, 1 to 1000000. */
+  readonly max?: number | undefined
+  /** Most characters kept, keys included. Default 16 Mi, 64 Ki to 1 Gi. */
+  readonly maxCharacters?: number | undefined
+  /** Milliseconds since the epoch. Default `Date.now`. */
+  readonly now?: (() => number) | undefined
+}
+
+/**
+ * Makes a tier in this process's memory: for tests, and for several resource servers in one process that trust the same issuers.
+ *
+ * @throws {BearwardError} configuration_invalid
+ */
+export function memoryTier(options: MemoryTierOptions = {}): CacheTier {
+  const { max, maxCharacters, now } = objectOf<{ max: number; maxCharacters: number; now: () => number }>(
+    options,
+    'memoryTier()',
+    {
+      max: withDefault(1_000, integerBetween(1, 1_000_000)),
+      maxCharacters: withDefault(16 * 1024 * 1024, integerBetween(64 * 1024, 1024 * 1024 * 1024)),
+      now: withDefault<() => number>(() => Date.now(), functionOf()),
+    },
+  )
+  const entries = new LRUCache<string, { readonly value: string; readonly expiresMs: number }>({
+    max,
+    maxSize: maxCharacters,
+    sizeCalculation: ({ value }, key) => value.length + key.length,
+  })
+  return {
+    name: 'memory',
+    async get(key) {
+      const entry = entries.get(key)
+      return entry && now() < entry.expiresMs ? entry.value : undefined
+    },
+    async put(key, value, { expiresInSeconds }) {
+      entries.set(key, { value, expiresMs: now() + expiresInSeconds * 1000 })
+    },
+    async delete(key) {
+      entries.delete(key)
+    },
+  }
+}
