@@ -139,7 +139,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     { parse }: SharedReading<T>,
   ): Promise<Omit<Found<T>, 'text'> | undefined> {
     if (typeof text !== 'string') throw new TypeError('its entry is no string')
-    if (text.length > 2 * MAX_CHARACTERS) throw new TypeError('its entry is too large')
+    if (text.length > MAX_CHARACTERS) throw new TypeError('its entry is too large')
     const opened = sealing ? await sealing.open(name, text) : text
     const entry = parseStrictObject(new TextEncoder().encode(opened))
     const { originMs, expiresMs, data } = entry ?? {}
@@ -170,8 +170,8 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   async function putAll(name: string, data: JsonObject, { originMs, lifeMs, unless }: SharedWriting): Promise<void> {
     const expiresMs = originMs + lifeMs
     const text = JSON.stringify({ originMs, expiresMs, data })
-    if (text.length > MAX_CHARACTERS) return
     const sealed = sealing ? await sealing.seal(name, text) : text
+    if (sealed.length > MAX_CHARACTERS) return
     await putText(holding(name), name, sealed, expiresMs)
     // It was forgotten while it was on its way.
     if (unless?.()) await forget(name)
@@ -192,7 +192,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     reading: SharedReading<T>,
     context: CallContext,
   ): Promise<SharedEntry<T> | undefined> {
-    // Read as they stand: each found wanting is written to by the next that is not.
+    // Those that answered and had nothing of use get what a farther one has.
     const wanting: Watched[] = []
     let newest: Found<T> | undefined
     for (const one of holding(name)) {
@@ -202,7 +202,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
         return found
       }
       if (found && found.originMs > (newest?.originMs ?? Number.NEGATIVE_INFINITY)) newest = found
-      wanting.push(one)
+      if (one.reads.remainingMs() === 0) wanting.push(one)
     }
     return newest
   }
@@ -237,10 +237,12 @@ async function within<T>(work: () => Promise<T>, ms: number): Promise<T> {
   }
 }
 
-/** Lets work go on that nobody waits for; it must not reject. */
+/** Lets work go on that nobody waits for. */
 function behind(work: Promise<void>, { waitUntil }: CallContext): void {
+  // What could fail was reported; nobody is left to be told of the rest.
+  const settled = work.catch(() => {})
   try {
-    waitUntil?.(work)
+    waitUntil?.(settled)
   } catch {
     // A waitUntil that was torn off its context: the work goes on without it.
   }
