@@ -38,7 +38,8 @@ beforeAll(async () => {
   await cp(join(project, 'package'), join(modules, 'bearward'), { recursive: true })
   for (const name of ['jose', 'lru-cache'])
     await cp(join(ROOT, 'node_modules', name), join(modules, name), { recursive: true })
-  for (const name of ['@types/node', 'undici-types'])
+  // Types of Node, and the client of an example.
+  for (const name of ['@types/node', 'undici-types', 'ioredis'])
     await symlink(join(ROOT, 'node_modules', name), join(modules, name))
   await writeFile(join(project, 'package.json'), '{ "type": "module", "private": true }')
 })
@@ -59,6 +60,7 @@ describe('the packed tarball', () => {
   test('the examples of the README and of the documents compile against it, strictly', async () => {
     const documents = [
       'README.md',
+      'docs/caching.md',
       'docs/configuration.md',
       'docs/errors.md',
       'docs/introspection.md',
