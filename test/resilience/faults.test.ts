@@ -205,7 +205,7 @@ test.each(tellingFaults)('metadata whose server $name, once at hand, leads to ne
 test.each(faults.filter(({ kind }) => kind !== 'useless answer'))(
   'answers of an endpoint that $name: they serve on for as long as the option says, never past exp',
   async ({ begin }) => {
-    const bench = await benchFor('introspection', { staleOnOutageSeconds: 86_400 })
+    const bench = await benchFor('introspection', { introspection: { staleOnOutageSeconds: 86_400 } })
     const { api, clock, token } = bench
     const [known, unknown] = [await token(), await token()]
     expect(await codeOf(api.verify(known))).toBe('accepted')

@@ -1,5 +1,11 @@
 import { afterEach } from 'vitest'
-import { createResourceServer, type ResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import {
+  createResourceServer,
+  type IntrospectionOptions,
+  type ResourceServer,
+  type ResourceServerOptions,
+  type TrustedIssuer,
+} from '../../src/index.ts'
 import type { FetchFunction } from '../../src/options/public.ts'
 import { type FaultyServer, faultyServer } from '../fixture/faulty-server.ts'
 import { goodAnswer, opaque } from '../fixture/introspection.ts'
@@ -9,7 +15,7 @@ import { goodClaims, ISSUER, RESOURCE, type SigningKey, signingKey, signToken } 
 export type Upstream = 'metadata' | 'keys' | 'introspection'
 export const UPSTREAMS = ['metadata', 'keys', 'introspection'] as const satisfies Upstream[]
 
-export const TIMEOUT_MS = 100
+const TIMEOUT_MS = 200
 
 export interface Bench {
   readonly api: ResourceServer
@@ -20,12 +26,17 @@ export interface Bench {
   /** Keys that are published, where the upstream under test is not asked for them. */
   readonly published: { keys: readonly SigningKey[] }
   readonly clock: { ms: number }
-  /** A token of its own that is good for an hour, counted from the start; a JWT by default under the first key. */
+  /** A token of its own that is good for an hour from now on; a JWT by default under the first key. */
   readonly token: (claims?: Record<string, unknown>, key?: SigningKey) => Promise<string>
   /** Requests that were handed to fetch, whatever became of them; the ones to the upstream under test alone. */
   readonly calls: () => number
   /** The address that is asked from now on, in place of the server's own. */
   readonly lead: (url: string | undefined) => void
+}
+
+export interface BenchOptions {
+  readonly introspection?: Partial<IntrospectionOptions>
+  readonly keys?: ResourceServerOptions['keys']
 }
 
 const cleanUp: (() => unknown)[] = []
@@ -41,20 +52,16 @@ export function stopAfterwards<T extends { readonly stop: () => unknown }>(stopp
 }
 
 /** A resource server that asks a real server for one thing, and has all else at hand or from a server that never fails. */
-export async function benchFor(
-  upstream: Upstream,
-  introspection: { staleOnOutageSeconds?: number } = {},
-): Promise<Bench> {
-  const startMs = Date.now()
-  const clock = { ms: startMs }
+export async function benchFor(upstream: Upstream, options: BenchOptions = {}): Promise<Bench> {
+  const clock = { ms: Date.now() }
+  const now = (): number => Math.floor(clock.ms / 1000)
   const published = { keys: [await signingKey()] as readonly SigningKey[] }
   const jwks = (): unknown => ({ keys: published.keys.map(({ jwk }) => jwk) })
   const steady = stopAfterwards(await faultyServer(jwks))
-  const now = Math.floor(startMs / 1000)
   const documents = {
     metadata: () => ({ issuer: ISSUER, jwks_uri: steady.url }),
     keys: jwks,
-    introspection: () => goodAnswer({ iat: now, exp: now + 3_600 }),
+    introspection: () => goodAnswer({ iat: now(), exp: now() + 3_600 }),
   }
   const server = stopAfterwards(await faultyServer(documents[upstream]))
   const issuers: Record<Upstream, TrustedIssuer> = {
@@ -63,7 +70,7 @@ export async function benchFor(
     introspection: {
       issuer: ISSUER,
       jwt: false,
-      introspection: { endpoint: server.url, auth: 'none', timeoutMs: TIMEOUT_MS, ...introspection },
+      introspection: { endpoint: server.url, auth: 'none', timeoutMs: TIMEOUT_MS, ...options.introspection },
     },
   }
   let calls = 0
@@ -77,7 +84,7 @@ export async function benchFor(
   const api = createResourceServer({
     resource: RESOURCE,
     issuers: [issuers[upstream]],
-    keys: { timeoutMs: TIMEOUT_MS },
+    keys: { timeoutMs: TIMEOUT_MS, ...options.keys },
     now: () => clock.ms,
     fetch: rerouted,
   })
@@ -92,7 +99,7 @@ export async function benchFor(
     async token(claims = {}, key) {
       const jti = `token-${count++}`
       if (upstream === 'introspection') return opaque(jti)
-      return signToken(goodClaims({ iat: now, exp: now + 3_600, jti, ...claims }), {}, key)
+      return signToken(goodClaims({ iat: now(), exp: now() + 3_600, jti, ...claims }), {}, key)
     },
     calls: () => calls,
     lead: (url) => (elsewhere = url),
