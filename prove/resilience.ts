@@ -5,6 +5,9 @@
 // Exits with 1 where a line is missed or not measured. `--quick` runs smaller counts and proves nothing.
 
 import { parseArgs } from 'node:util'
+import { floodLines } from './lines/flood.ts'
+import { hostileLines } from './lines/hostile.ts'
+import { introspectionOutageLines } from './lines/introspection-outage.ts'
 import { isolateLines } from './lines/isolate.ts'
 import { scenarioLines } from './lines/scenarios.ts'
 import { proveLines } from './prove.ts'
@@ -14,7 +17,7 @@ process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean' } } })
 
-const lines = [...scenarioLines, ...isolateLines]
+const lines = [...scenarioLines, ...isolateLines, ...hostileLines, ...floodLines, ...introspectionOutageLines]
 const chosen = lines.filter(({ name }) => name.includes(values.only ?? ''))
 
 // What a line left running, such as one that hung, must not keep the command from ending.
