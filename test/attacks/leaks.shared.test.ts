@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { BearwardError } from '../../src/index.ts'
 import { signToken } from '../fixture/issuer.ts'
-import { findLeaks, keepSecret } from '../fixture/leak-watch.ts'
+import { findLeaks } from '../fixture/leak-watch.ts'
+import { keepSecret } from '../fixture/secrets.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 
 // The watch itself is a setup file: it looks at every test of the suite, in both runtimes. Here leaks are planted.

@@ -1,101 +1,29 @@
-import { connect, type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { convertV4MiniflareOptions, Miniflare, Response } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { build } from 'vite'
-import { goodAnswer } from '../fixture/introspection.ts'
+import {
+  bundleIntrospectionWorker,
+  type IntrospectionIsolate,
+  startIntrospectionIsolate,
+} from './introspection-isolate.ts'
 
 const ACCEPTED = { status: 200, code: 'accepted' }
 const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' }
 // Long enough for every bounded wait, so that what takes longer hangs.
 const HANG_MS = 15_000
 
-/** The test Worker in a fresh isolate, and the only world that it can reach: one introspection endpoint. */
-interface Isolate {
-  /** Tokens that were asked about, in order. */
-  readonly asked: string[]
-  /** What the endpoint does from now on. */
-  readonly endpoint: { answer: Record<string, unknown>; status: number; delayMs: number; hangs: boolean }
-  readonly ask: (token: string, path?: string) => Promise<{ status: number; code: string }>
-  /** Sends a request on a connection of its own and does not wait for the answer. */
-  readonly send: (token: string, path: string) => Socket
-}
-
 let script = ''
-const running: Miniflare[] = []
+const running: IntrospectionIsolate[] = []
 
 beforeAll(async () => {
-  const built = await build({
-    configFile: false,
-    logLevel: 'silent',
-    build: {
-      write: false,
-      minify: false,
-      target: 'esnext',
-      lib: {
-        entry: fileURLToPath(new URL('introspection-worker.ts', import.meta.url)),
-        formats: ['es'],
-        fileName: 'worker',
-      },
-    },
-  })
-  const [output] = Array.isArray(built) ? built : [built]
-  if (!output || !('output' in output)) throw new Error('the test Worker was not bundled')
-  script = output.output[0].code
+  script = await bundleIntrospectionWorker()
 })
-
 afterAll(async () => {
-  await Promise.all(running.map((miniflare) => miniflare.dispose()))
+  await Promise.all(running.map((worker) => worker.dispose()))
 })
 
-async function isolate(): Promise<Isolate> {
-  const asked: string[] = []
-  const now = Math.floor(Date.now() / 1000)
-  const endpoint: Isolate['endpoint'] = {
-    answer: goodAnswer({ iat: now - 10, exp: now + 3_600 }),
-    status: 200,
-    delayMs: 0,
-    hangs: false,
-  }
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script,
-      compatibilityDate: '2026-10-01',
-      compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
-      host: '127.0.0.1',
-      port: 0,
-      cf: false,
-      async outboundService(request: { readonly text: () => Promise<string> }) {
-        const form = new URLSearchParams(await request.text())
-        asked.push(form.get('token') ?? '')
-        const { answer, status, delayMs, hangs } = endpoint
-        if (hangs) await new Promise(() => {})
-        await pause(delayMs)
-        return Response.json(answer, { status })
-      },
-    }),
-  )
-  running.push(miniflare)
-  const { origin, port } = await miniflare.ready
-  return {
-    asked,
-    endpoint,
-    async ask(token, path = '/orders') {
-      const response = await fetch(origin + path, {
-        headers: { authorization: `Bearer ${token}` },
-        signal: AbortSignal.timeout(HANG_MS),
-      })
-      const { code } = (await response.json()) as { code: string }
-      return { status: response.status, code }
-    },
-    send(token, path) {
-      const socket = connect(Number(port), '127.0.0.1')
-      socket.on('error', () => {})
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer ${token}\r\n\r\n`)
-      return socket
-    },
-  }
+async function isolate(): Promise<IntrospectionIsolate> {
+  const started = await startIntrospectionIsolate(script)
+  running.push(started)
+  return started
 }
 
 function pause(ms: number): Promise<void> {

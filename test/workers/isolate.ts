@@ -1,40 +1,26 @@
-import { connect, type Socket } from 'node:net'
-import { fileURLToPath } from 'node:url'
-import { convertV4MiniflareOptions, Miniflare, Response } from 'miniflare'
-import { build } from 'vite'
+import { Response } from 'miniflare'
 import { ISSUER } from '../fixture/issuer.ts'
+import { bundleWorker } from './bundle.ts'
+import { type RunningWorker, runWorker } from './run-worker.ts'
 
 /** The test Worker in a fresh isolate, and the only world that it can reach: one issuer. */
-export interface Isolate {
+export interface Isolate extends RunningWorker {
   /** Paths asked of the issuer, in order. */
   readonly asked: string[]
   /** What the issuer publishes from now on, and how. */
-  readonly upstream: { keys: readonly unknown[]; delayMs: number; hangs: 'never' | 'always' | 'for keys' }
-  /** Asks with a token; answers the status and the code. */
-  readonly ask: (token: string, path?: string) => Promise<{ status: number; code: string }>
-  /** Sends a request on a connection of its own and does not wait for the answer. */
-  readonly send: (token: string, path: string) => Socket
+  readonly upstream: {
+    keys: readonly unknown[]
+    delayMs: number
+    hangs: 'never' | 'always' | 'for keys'
+    /** Answers in place of every document. */
+    answer?: (() => Response) | undefined
+  }
   readonly moveClock: (skewMs: number) => Promise<void>
-  readonly dispose: () => Promise<void>
 }
 
-// Long enough for every bounded wait, so that what takes longer hangs.
-const HANG_MS = 15_000
-
-export async function bundleTestWorker(): Promise<string> {
-  const built = await build({
-    configFile: false,
-    logLevel: 'silent',
-    build: {
-      write: false,
-      minify: false,
-      target: 'esnext',
-      lib: { entry: fileURLToPath(new URL('worker.ts', import.meta.url)), formats: ['es'], fileName: 'worker' },
-    },
-  })
-  const [output] = Array.isArray(built) ? built : [built]
-  if (!output || !('output' in output)) throw new Error('the test Worker was not bundled')
-  return output.output[0].code
+/** `library` stands in for the source. */
+export function bundleTestWorker(library?: URL): Promise<string> {
+  return bundleWorker(new URL('worker.ts', import.meta.url), library)
 }
 
 export async function startIsolate(script: string, keys: readonly unknown[]): Promise<Isolate> {
@@ -44,9 +30,10 @@ export async function startIsolate(script: string, keys: readonly unknown[]): Pr
   async function outbound(request: { readonly url: string }): Promise<Response> {
     const { pathname } = new URL(request.url)
     asked.push(pathname)
-    const { delayMs, hangs } = upstream
+    const { delayMs, hangs, answer } = upstream
     if (hangs === 'always' || (hangs === 'for keys' && pathname === '/jwks')) await new Promise(() => {})
     await new Promise((resolve) => setTimeout(resolve, delayMs))
+    if (answer) return answer()
     if (pathname === '/jwks') return Response.json({ keys: upstream.keys })
     if (pathname.endsWith('/oauth-authorization-server')) {
       return Response.json({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` })
@@ -54,39 +41,13 @@ export async function startIsolate(script: string, keys: readonly unknown[]): Pr
     return new Response('not here', { status: 404 })
   }
 
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script,
-      compatibilityDate: '2026-10-01',
-      compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
-      host: '127.0.0.1',
-      port: 0,
-      cf: false,
-      outboundService: outbound,
-    }),
-  )
-  const { origin, port } = await miniflare.ready
+  const worker = await runWorker(script, outbound)
   return {
+    ...worker,
     asked,
     upstream,
-    async ask(token, path = '/orders') {
-      const response = await fetch(origin + path, {
-        headers: { authorization: `Bearer ${token}` },
-        signal: AbortSignal.timeout(HANG_MS),
-      })
-      const { code } = (await response.json()) as { code: string }
-      return { status: response.status, code }
-    },
-    send(token, path) {
-      const socket = connect(Number(port), '127.0.0.1')
-      socket.on('error', () => {})
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: api.example.com\r\nAuthorization: Bearer ${token}\r\n\r\n`)
-      return socket
-    },
     async moveClock(skewMs) {
-      await (await fetch(`${origin}/clock?skewMs=${skewMs}`)).text()
+      await (await fetch(`${worker.origin}/clock?skewMs=${skewMs}`)).text()
     },
-    dispose: () => miniflare.dispose(),
   }
 }

@@ -1,0 +1,119 @@
+import { junkToken } from '../junk.ts'
+import { bySize, type Line, type Measure, pause, percentile, type Proof } from '../line.ts'
+import { heldBytes } from '../memory.ts'
+import { inNodeWorld, type NodeWorld } from '../node-world.ts'
+import { codeOf, createScene, type Scene } from '../scene.ts'
+
+const WINDOW_MS = 1_000
+const GOOD_PER_SECOND = 250
+const MEGABYTE = 1_024 * 1_024
+const KINDS = ['cached', 'verified anew'] as const
+
+/** A flood in real time: seconds with it and seconds without take turns, with the same good requests in both. */
+export const floodLines: readonly Line[] = [
+  {
+    name: '100,000 distinct unknown kids in a minute: memory and latency (wall time)',
+    goal: '<= 3 fetches, <= 1 MB held, good ones accepted, p99 <= 2 x baseline',
+    runtime: 'node',
+    run: (proof) => inNodeWorld(proof, (world) => flood(proof, world)),
+  },
+]
+
+type Latencies = Record<(typeof KINDS)[number], { readonly calm: number[]; readonly flooded: number[] }>
+
+async function flood(proof: Proof, world: NodeWorld): Promise<Measure> {
+  const scene = await createScene(world, { now: Date.now })
+  const windows = bySize(proof, 60, 4)
+  const junkPerWindow = Math.ceil(bySize(proof, 100_000, 6_000) / (windows / 2))
+  const tokens = await Promise.all(Array.from({ length: 100 }, () => scene.token()))
+  const latencies: Latencies = {
+    cached: { calm: [], flooded: [] },
+    'verified anew': { calm: [], flooded: [] },
+  }
+  let wrong = 0
+  let junkCount = 0
+
+  async function oneWindow(flooded: boolean, into: Latencies | undefined): Promise<void> {
+    const junk = flooded
+      ? Array.from({ length: junkPerWindow }, () => junkToken(scene.upstream.issuer, junkCount++))
+      : []
+    wrong += await runWindow(scene, proof, junk, tokens, (kind, ms) => {
+      into?.[kind][flooded ? 'flooded' : 'calm'].push(ms)
+    })
+  }
+
+  // Warms up the engine and the caches, loads the keys, spends the extra fetch.
+  for (const flooded of [true, false, true, false]) await oneWindow(flooded, undefined)
+  junkCount = 1_000_000
+  const [callsBefore, heldBefore] = [scene.upstream.calls.length, await heldBytes()]
+  for (let window = 0; window < windows; window++) await oneWindow(window % 2 === 1, latencies)
+  const samples = junkCount - 1_000_000
+  const fetches = scene.upstream.calls.length - callsBefore
+  const kinds = KINDS.map((kind) => compare(kind, latencies[kind].calm.splice(0), latencies[kind].flooded.splice(0)))
+  const held = (await heldBytes()) - heldBefore
+  return {
+    measured: `${fetches} fetches, ${(held / MEGABYTE).toFixed(2)} MB held, ${wrong} answered wrongly, p99 ${kinds.map(({ text }) => text).join(', ')}`,
+    samples,
+    met: fetches <= 3 && held <= MEGABYTE && wrong === 0 && kinds.every(({ ratio }) => ratio <= 2),
+  }
+}
+
+function compare(
+  kind: string,
+  calm: readonly number[],
+  flooded: readonly number[],
+): { readonly text: string; readonly ratio: number } {
+  const [before, during] = [percentile(calm, 0.99), percentile(flooded, 0.99)]
+  return { text: `${kind} ${before.toFixed(2)} ms without, ${during.toFixed(2)} ms with it`, ratio: during / before }
+}
+
+/** Sends junk and good tokens evenly over one window. Returns how many were answered wrongly. */
+async function runWindow(
+  { api }: Scene,
+  { emitted }: Proof,
+  junk: readonly string[],
+  tokens: readonly string[],
+  tell: (kind: (typeof KINDS)[number], ms: number) => void,
+): Promise<number> {
+  const pending: Promise<void>[] = []
+  let wrong = 0
+  async function sendJunk(token: string, index: number): Promise<void> {
+    try {
+      await api.verify(token)
+      wrong++
+    } catch (error) {
+      if (codeOf(error) !== 'key_unknown') wrong++
+      // To search every one would be a load of its own.
+      if (index % 50 === 0) emitted.refusal(api, error, token)
+    }
+  }
+  async function sendGood(index: number): Promise<void> {
+    const token = tokens[index % tokens.length] ?? ''
+    const kind = KINDS[Math.floor(index / tokens.length) % 2] ?? 'cached'
+    if (kind === 'verified anew') await api.invalidate(token)
+    const startMs = performance.now()
+    try {
+      await api.verify(token)
+    } catch {
+      wrong++
+    }
+    tell(kind, performance.now() - startMs)
+  }
+
+  const startMs = performance.now()
+  let sentJunk = 0
+  let sentGood = 0
+  for (let passed = 0; passed < WINDOW_MS; passed = performance.now() - startMs) {
+    const dueJunk = (passed / WINDOW_MS) * junk.length
+    const dueGood = (passed / 1_000) * GOOD_PER_SECOND
+    // Half of what is due stands in front of the good one.
+    const first = Math.ceil((dueJunk - sentJunk) / 2) + sentJunk
+    for (; sentJunk < first; sentJunk++) pending.push(sendJunk(junk[sentJunk] ?? '', sentJunk))
+    for (; sentGood < dueGood; sentGood++) pending.push(sendGood(sentGood))
+    for (; sentJunk < dueJunk; sentJunk++) pending.push(sendJunk(junk[sentJunk] ?? '', sentJunk))
+    await pause(1)
+  }
+  for (; sentJunk < junk.length; sentJunk++) pending.push(sendJunk(junk[sentJunk] ?? '', sentJunk))
+  await Promise.all(pending)
+  return wrong
+}

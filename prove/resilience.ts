@@ -1,0 +1,29 @@
+// Every line of the resilience goals, measured: goal, figure and number of samples side by side.
+//
+//   npm run prove:resilience [-- --only <part of a name>] [-- --quick]
+//
+// Exits with 1 where a line is missed or not measured. `--quick` runs smaller counts and proves nothing.
+
+import { parseArgs } from 'node:util'
+import { floodLines } from './lines/flood.ts'
+import { hostileLines } from './lines/hostile.ts'
+import { introspectionOutageLines } from './lines/introspection-outage.ts'
+import { isolateLines } from './lines/isolate.ts'
+import { scenarioLines } from './lines/scenarios.ts'
+import { proveLines } from './prove.ts'
+
+process.env['WRANGLER_SEND_METRICS'] = 'false'
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean' } } })
+
+const lines = [...scenarioLines, ...isolateLines, ...hostileLines, ...floodLines, ...introspectionOutageLines]
+const chosen = lines.filter(({ name }) => name.includes(values.only ?? ''))
+
+// What a line left running, such as one that hung, must not keep the command from ending.
+process.exit(
+  await proveLines(chosen, {
+    size: values.quick ? 'quick' : 'full',
+    write: (text) => void process.stdout.write(text),
+  }),
+)

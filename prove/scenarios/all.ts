@@ -1,0 +1,22 @@
+import type { Scenario } from '../scene.ts'
+import { abortedCaller, concurrentFirst, requestsToIssuer } from './first-requests.ts'
+import { unknownKids } from './flood.ts'
+import { pastExpiry, revokedToken, sharedQuestion } from './introspection.ts'
+import { keysAtHand, nothingCached } from './outage.ts'
+import { newKey, newKeyInFlood, withdrawnKey } from './rotation.ts'
+
+/** What is proven in Node and in workerd, by the same code. */
+export const scenarios: readonly Scenario[] = [
+  keysAtHand,
+  nothingCached,
+  concurrentFirst,
+  unknownKids,
+  newKey,
+  newKeyInFlood,
+  withdrawnKey,
+  sharedQuestion,
+  revokedToken,
+  pastExpiry,
+  requestsToIssuer,
+  abortedCaller,
+]
