@@ -32,6 +32,7 @@ export default defineConfig({
               // Without Node's modules the core must run on web standards alone.
               compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
               cf: false,
+              kvNamespaces: ['BEARWARD_CACHE'],
             },
           }),
         ],

@@ -18,6 +18,8 @@ export interface WorkerBundle {
   readonly script: string
   readonly compatibilityDate: string
   readonly compatibilityFlags: string[]
+  /** Names of the bindings to KV namespaces. */
+  readonly kvNamespaces: string[]
 }
 
 export interface RunningApi {
@@ -50,6 +52,8 @@ export interface WorkerOptions {
   port: number
   /** Take the place of `[vars]` in wrangler.toml. */
   vars: Record<string, string>
+  /** A folder in which caches and KV outlast the Worker. Default: they go with it. */
+  persistTo?: string
   /** Called when workerd ended by itself, with what it said last. */
   onCrash?: (lastOutput: string) => void
 }
@@ -67,6 +71,8 @@ export async function startWorker(bundle: WorkerBundle, options: WorkerOptions):
           compatibilityDate: bundle.compatibilityDate,
           compatibilityFlags: bundle.compatibilityFlags,
           bindings: options.vars,
+          kvNamespaces: bundle.kvNamespaces,
+          ...(options.persistTo !== undefined && { resourcePersistencePath: options.persistTo }),
           host: '127.0.0.1',
           port: options.port,
           cf: false,
@@ -120,11 +126,11 @@ class TailLog extends Log {
 async function readWranglerConfig(): Promise<Omit<WorkerBundle, 'script'>> {
   Object.assign(process.env, quiet)
   const { unstable_readConfig: readConfig } = await import('wrangler')
-  const { compatibility_date: compatibilityDate, compatibility_flags: compatibilityFlags } = readConfig({
-    config: configPath,
-  })
+  const config = readConfig({ config: configPath })
+  const { compatibility_date: compatibilityDate, compatibility_flags: compatibilityFlags } = config
   if (compatibilityDate === undefined) throw new Error('wrangler.toml sets no compatibility_date')
-  return { compatibilityDate, compatibilityFlags }
+  const namespaces: { binding: string }[] = config.kv_namespaces
+  return { compatibilityDate, compatibilityFlags, kvNamespaces: namespaces.map(({ binding }) => binding) }
 }
 
 function runWrangler(args: readonly string[], signal: AbortSignal | undefined): Promise<void> {

@@ -4,11 +4,11 @@
 const headers = { 'cache-control': 'private, no-store' }
 
 /** Returns a JSON answer that no cache keeps. */
-export function answer(status: number, body: object): Response {
-  return Response.json(body, { status, headers })
+export function answer(status: number, body: object, extra?: Record<string, string>): Response {
+  return Response.json(body, { status, headers: { ...headers, ...extra } })
 }
 
 /** Returns a refusal in the form that OAuth errors have too. */
 export function refuse(status: number, error: string, description: string, extra?: Record<string, string>): Response {
-  return Response.json({ error, error_description: description }, { status, headers: { ...headers, ...extra } })
+  return answer(status, { error, error_description: description }, extra)
 }

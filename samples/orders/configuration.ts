@@ -1,10 +1,12 @@
 // From the environment to the resource server's options: the one place that an operator's settings pass through.
 
 import {
+  type CacheTier,
   clientSecretBasic,
   type IntrospectionOptions,
   type JwtOptions,
   type ResourceServerOptions,
+  type TierEncryptionKey,
   type TrustedIssuer,
 } from 'bearward'
 import { scopeHierarchy, scopesInUse } from './policy.ts'
@@ -56,17 +58,24 @@ export interface OrdersEnvironment {
   readonly OPAQUE_PREFIXES?: string | undefined
   /** "false" asks about JWTs instead of verifying them here. Default: "true". */
   readonly JWT?: string | undefined
+
+  /**
+   * Encrypts what the shared caches hold; without it no answer about a token is shared. "ID:KEY", the key as
+   * `openssl rand -base64 32` prints it. Of several the first encrypts, and all decrypt. A secret too, never in wrangler.toml.
+   */
+  readonly TIER_ENCRYPTION_KEY?: string | undefined
 }
 
 /** The environment lacks a setting, or one cannot be read. The message says which and what to set. */
 export class EnvironmentError extends Error {}
 
 /**
- * Returns the options for `createResourceServer`. What it passes on is checked there.
+ * Returns the options for `createResourceServer`, with the shared caches that the platform has. What it passes on is checked
+ * there.
  *
  * @throws {EnvironmentError}
  */
-export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions {
+export function readConfiguration(env: OrdersEnvironment, tiers: readonly CacheTier[] = []): ResourceServerOptions {
   const issuer = required(
     env,
     'ISSUER',
@@ -79,6 +88,7 @@ export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions
   const metadataUrl = text(env.METADATA_URL)
   const clockToleranceSeconds = readSeconds(env, 'CLOCK_TOLERANCE_SECONDS')
   const introspection = readIntrospection(env)
+  const tierEncryption = readEncryptionKeys(env, tiers)
 
   const trusted: TrustedIssuer = {
     issuer,
@@ -95,6 +105,8 @@ export function readConfiguration(env: OrdersEnvironment): ResourceServerOptions
     resourceMetadata: { resource_name: 'Orders API', scopes_supported: [...scopesInUse] },
     ...(insecureHosts && { insecureHosts }),
     ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
+    ...(tiers.length > 0 && { tiers }),
+    ...(tierEncryption && { tierEncryption }),
   }
 }
 
@@ -164,6 +176,26 @@ function readIntrospectionClient(env: OrdersEnvironment): { clientId: string; cl
     `INTROSPECTION_CLIENT_ID is not set, and ${reason}. Set it to the client as which this API asks the authorization ` +
       'server about tokens, and INTROSPECTION_CLIENT_SECRET to its secret.',
   )
+}
+
+function readEncryptionKeys(
+  env: OrdersEnvironment,
+  tiers: readonly CacheTier[],
+): readonly TierEncryptionKey[] | undefined {
+  const keys = list(env.TIER_ENCRYPTION_KEY)
+  if (keys && tiers.length === 0) {
+    throw new EnvironmentError('TIER_ENCRYPTION_KEY is set, and there is no shared cache here. Leave it out.')
+  }
+  return keys?.map((key, index) => {
+    const [, id, secret] = /^([\w-]{1,64}):([\w+/-]{43}=?)$/.exec(key) ?? []
+    if (id !== undefined && secret !== undefined) return { id, secret }
+    // Never the value itself: it is the secret.
+    throw new EnvironmentError(
+      `TIER_ENCRYPTION_KEY cannot be read (key ${index + 1} of ${keys.length}). Set it to "ID:KEY", the key as ` +
+        '`openssl rand -base64 32` prints it, several with commas between (by `npx wrangler secret put ' +
+        'TIER_ENCRYPTION_KEY`; never in wrangler.toml).',
+    )
+  })
 }
 
 function required(env: OrdersEnvironment, name: 'ISSUER' | 'RESOURCE', meaning: string): string {

@@ -1,6 +1,6 @@
 // What each route does once it may.
 
-import { BearwardError, type AccessToken, type ResourceServer } from 'bearward'
+import { BearwardError, type AccessToken, type CallContext, type ResourceServer } from 'bearward'
 import { answer, refuse } from './answers.ts'
 import { readNewOrder } from './body.ts'
 import { deleteOrder } from './policy.ts'
@@ -13,6 +13,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>
   readonly api: ResourceServer
   readonly orders: OrderStore
+  /** Where work goes on when the answer is out; Node needs none. */
+  readonly context?: CallContext
 }
 
 /** What a protected route is given: never without a verified token. */
@@ -25,16 +27,28 @@ export function health(): Response {
   return answer(200, { status: 'ok' })
 }
 
-/** Says whether tokens can be checked now, or which issuers' keys are missing for that. */
-export async function readiness({ api }: Call): Promise<Response> {
+/**
+ * Says whether tokens can be checked now, and how the keys of each issuer stand; what is missing for that is fetched. Why an
+ * issuer is down is for the log: it may name addresses that are nobody else's to know.
+ */
+export async function readiness({ api, context }: Call): Promise<Response> {
   try {
-    await api.ready()
-    return answer(200, { status: 'ready' })
+    await api.ready(context)
+    return answer(200, { status: 'ready', issuers: issuersOf(api) })
   } catch (error) {
     if (!(error instanceof BearwardError)) throw error
-    const missing = api.snapshot().filter(({ state }) => state === 'cold' || state === 'down')
-    return answer(503, { status: 'not ready', issuers: missing.map(({ issuer }) => issuer) })
+    console.warn(`not ready: ${error.message}`)
+    const { status, headers } = api.challenge(error)
+    return answer(status, { status: 'not ready', issuers: issuersOf(api) }, headers)
   }
+}
+
+function issuersOf(api: ResourceServer): readonly object[] {
+  return api.snapshot().map(({ issuer, state, downSinceMs }) => ({
+    issuer,
+    state,
+    ...(downSinceMs !== undefined && { downSince: new Date(downSinceMs).toISOString() }),
+  }))
 }
 
 /** Says what the token says about its bearer. */

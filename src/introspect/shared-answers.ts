@@ -5,7 +5,7 @@ import type { Verdict } from './answer-cache.ts'
 import type { Answer } from './line.ts'
 
 /** An issuer's answers about one token in the shared tiers: sealed, and found under a digest of the token and the settings. */
-export interface SharedAnswer {
+interface SharedAnswer {
   /** What `judge` makes of the first answer that `suffices`, else of the newest there is. */
   readonly read: (
     judge: (answer: Answer, answeredMs: number) => Verdict,

@@ -59,7 +59,7 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
   async function requireMetadata(context: CallContext): Promise<void> {
     let document: Record<string, unknown>
     try {
-      document = await metadata.get(context)
+      document = await metadata.getSparingly(context)
     } catch (cause) {
       throw unready(cause)
     }
@@ -70,7 +70,8 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
 
   function unready(cause: unknown): BearwardError {
     const message = `issuer "${identifier}" cannot be asked about tokens: ${messageOf(cause)}`
-    return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds: 1 })
+    const retryAfterSeconds = Math.max(1, Math.ceil(metadata.restMs() / 1000))
+    return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
   }
 
   return {

@@ -17,6 +17,10 @@ export interface MetadataSource {
   readonly get: (context: CallContext) => Promise<Record<string, unknown>>
   /** As `get`, but where what is known was doubted, it waits a while for something newer. */
   readonly getUndoubted: (context: CallContext) => Promise<Record<string, unknown>>
+  /** As `get`, but does not ask again whoever failed a moment ago. @throws what the last attempt failed with */
+  readonly getSparingly: (context: CallContext) => Promise<Record<string, unknown>>
+  /** How long `getSparingly` goes without asking, in milliseconds. */
+  readonly restMs: () => number
   /** Says that what the metadata led to was not there. */
   readonly doubt: () => void
   readonly stop: () => void
@@ -47,7 +51,8 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   /** When it was doubted: what was fetched before led nowhere. */
   let doubtedMs: number | undefined
   let name: string | undefined
-  // For reloads in the background alone: who has to wait has a back-off of its own.
+  // For reloads in the background and for who can come again: who has to wait has a back-off of its own.
+  let lastFault: unknown
   const backOff = createBackOff(settings.now)
 
   const loader = createSharedLoader({
@@ -75,6 +80,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     },
     failed(cause) {
       backOff.fail()
+      lastFault = cause
       if (known) settings.onStale(cause)
       return cause
     },
@@ -111,15 +117,19 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     return passed < 0 ? FRESH_MS : passed
   }
 
+  function isUsable(one: typeof known): one is NonNullable<typeof known> {
+    return one !== undefined && age(one.fetchedMs) < settings.maxStaleMs
+  }
+
   /** What another process fetched may have come to hand while the issuer failed. @throws the fault, where none did */
   function bridge(fault: unknown): Record<string, unknown> {
-    if (known && age(known.fetchedMs) < settings.maxStaleMs) return known.document
+    if (isUsable(known)) return known.document
     throw fault
   }
 
   async function get(context: CallContext): Promise<Record<string, unknown>> {
     if (issuer.metadata.from === 'data') return issuer.metadata.document
-    if (!known || age(known.fetchedMs) >= settings.maxStaleMs) return loader.join(context).catch(bridge)
+    if (!isUsable(known)) return loader.join(context).catch(bridge)
     const isOld = doubtedMs !== undefined || age(known.fetchedMs) >= FRESH_MS
     if (isOld && backOff.remainingMs() === 0) loader.nudge(context)
     return known.document
@@ -132,6 +142,11 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       if (doubtedMs !== undefined && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
       return get(context)
     },
+    async getSparingly(context) {
+      if (!isUsable(known) && backOff.remainingMs() > 0) throw lastFault
+      return get(context)
+    },
+    restMs: backOff.remainingMs,
     doubt: () => (doubtedMs = settings.now()),
     stop: loader.stop,
   }

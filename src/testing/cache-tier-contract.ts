@@ -8,6 +8,7 @@ export interface CacheTierCheck {
   readonly run: () => Promise<void>
 }
 
+/** How the contract meets a tier's clock. */
 export interface CacheTierContractOptions {
   /**
    * Waits until an entry of that many seconds has expired. Default: waits as long, by the real clock. Where the tier has a clock

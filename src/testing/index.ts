@@ -1,2 +1,2 @@
-export { cacheTierContract, type CacheTierCheck } from './cache-tier-contract.ts'
+export { cacheTierContract, type CacheTierCheck, type CacheTierContractOptions } from './cache-tier-contract.ts'
 export type { CacheTier, TierExpiry } from '../stores/cache-tier.ts'

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeOf, importsOf, reachedFrom, ROOT, sourceGraph } from './sources.ts'
 
 const CORE = ['dist/index.js', 'dist/frameworks/fetch.js']
+/** What stands beside the core, and is imported by itself. */
+const DRIVERS = ['dist/stores/cloudflare.js', 'dist/stores/redis.js']
+const WEB_ONLY = [...CORE, ...DRIVERS, 'dist/testing/index.js']
 const STAGES = ['extract', 'classify', 'issuer', 'verify', 'introspect', 'constrain', 'authorize', 'respond']
 
 /** The stage that a source file belongs to: a file of that name, or a folder. */
@@ -27,10 +30,10 @@ describe('the compiled core', () => {
   test('dist/index.js reaches both packages: this test would notice what it looks for', () => {
     const { files, packages } = reachedFrom(join(ROOT, 'dist/index.js'))
     expect(files.length).toBeGreaterThan(25)
-    expect(packages).toEqual(['jose/jwt/sign', 'jose/key/import', 'lru-cache'])
+    expect(packages).toEqual(['jose/base64url', 'jose/jwt/sign', 'jose/key/import', 'lru-cache'])
   })
 
-  test.each(CORE)('%s and all that it reaches name no platform', (entry) => {
+  test.each(WEB_ONLY)('%s and all that it reaches name no platform', (entry) => {
     for (const file of reachedFrom(join(ROOT, entry)).files) {
       const code = codeOf(file)
       expect([file, /['"](node|cloudflare|bun|deno|workerd):/.exec(code)?.[0]]).toEqual([file, undefined])
@@ -41,7 +44,7 @@ describe('the compiled core', () => {
   })
 
   test('its declarations need no types of Node and of Workers', () => {
-    for (const entry of CORE) {
+    for (const entry of WEB_ONLY) {
       for (const file of reachedFrom(join(ROOT, entry)).files) {
         const declarations = file.replace(/\.js$/, '.d.ts')
         expect(readFileSync(declarations, 'utf8')).not.toMatch(/<reference|['"](node|cloudflare):/)
@@ -53,8 +56,28 @@ describe('the compiled core', () => {
   test('bearward/node alone knows Node, and is reached from nowhere else', () => {
     const { packages } = reachedFrom(join(ROOT, 'dist/frameworks/node.js'))
     for (const name of packages) expect(name).toMatch(/^(jose\/.+|lru-cache|node:.+)$/)
-    for (const entry of CORE) {
+    for (const entry of WEB_ONLY) {
       expect(reachedFrom(join(ROOT, entry)).files.filter((file) => file.includes('/frameworks/node'))).toEqual([])
+    }
+  })
+})
+
+describe('the tiers for Cloudflare and Redis, and the contract for users’ tests', () => {
+  test.each([...DRIVERS, 'dist/testing/index.js'])(
+    '%s reaches no package, no stage and no resource server',
+    (entry) => {
+      const { files, packages } = reachedFrom(join(ROOT, entry))
+      expect(packages).toEqual([])
+      const paths = files.map((file) => relative(join(ROOT, 'dist'), file).replace(/\.js$/, '.ts'))
+      expect(paths).toContain(relative('dist', entry).replace(/\.js$/, '.ts'))
+      expect(paths.filter((path) => stageOf(path) !== undefined || mayKnowStages(path))).toEqual([])
+    },
+  )
+
+  test('are reached from nowhere else: whoever does not use them does not load them', () => {
+    for (const entry of [...CORE, 'dist/frameworks/node.js']) {
+      const files = reachedFrom(join(ROOT, entry)).files.map((file) => relative(ROOT, file))
+      expect(files.filter((file) => DRIVERS.includes(file) || file.startsWith('dist/testing/'))).toEqual([])
     }
   })
 })

@@ -65,10 +65,19 @@ describe('package.json', () => {
     },
   )
 
-  test('every framework that is built can be imported, and nothing else of the inside', () => {
-    expect(entries.map(([name]) => name)).toEqual(['.', './fetch', './node', './package.json'])
+  test('every framework and store that is built can be imported, and nothing else of the inside', () => {
+    expect(entries.map(([name]) => name)).toEqual([
+      '.',
+      './fetch',
+      './node',
+      './cloudflare',
+      './redis',
+      './testing',
+      './package.json',
+    ])
+    // A file of that name, or the index of a folder of that name.
     for (const [name, { default: code }] of modules) {
-      if (name !== '.') expect(basename(code, '.js')).toBe(name.slice(2))
+      if (name !== '.') expect(basename(code.replace(/\/index\.js$/, ''), '.js')).toBe(name.slice(2))
     }
   })
 
@@ -117,12 +126,16 @@ describe('what is handed out', () => {
       'githubTokenCheck',
       'googleTokenInfo',
       'granted',
+      'memoryTier',
       'privateKeyJwt',
       'scope',
       'tlsClientAuth',
     ])
     expect(await valuesOf('dist/frameworks/fetch.js')).toEqual(['metadataHandler', 'protect'])
     expect(await valuesOf('dist/frameworks/node.js')).toEqual(['metadataHandler', 'protect'])
+    expect(await valuesOf('dist/stores/cloudflare.js')).toEqual(['cacheApiTier', 'kvTier'])
+    expect(await valuesOf('dist/stores/redis.js')).toEqual(['redisTier'])
+    expect(await valuesOf('dist/testing/index.js')).toEqual(['cacheTierContract'])
   })
 })
 

@@ -1,4 +1,4 @@
-import { createResourceServer } from 'bearward'
+import { createResourceServer, memoryTier } from 'bearward'
 import { describe, expect, test } from 'vitest'
 import { EnvironmentError, readConfiguration } from '../../samples/orders/configuration.ts'
 
@@ -166,5 +166,55 @@ describe('the settings of introspection', () => {
   test('with an address over http are refused when the resource server is created', () => {
     const options = readConfiguration({ ...required, ...client, INTROSPECTION_ENDPOINT: 'http://login.example.com/' })
     expect(() => createResourceServer(options)).toThrow(expect.objectContaining({ code: 'configuration_invalid' }))
+  })
+})
+
+describe('the key of the shared caches', () => {
+  const required = { ISSUER, RESOURCE }
+  const first = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+  const second = 'Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA'
+
+  test('becomes an option that a resource server takes, in either base64 and beside older ones', () => {
+    const tiers = [memoryTier()]
+    const one = readConfiguration({ ...required, TIER_ENCRYPTION_KEY: ` k1:${first} ` }, tiers)
+    expect(one).toMatchObject({ tiers, tierEncryption: [{ id: 'k1', secret: first }] })
+    const two = readConfiguration({ ...required, TIER_ENCRYPTION_KEY: `k2:${second}, k1:${first}` }, tiers)
+    expect(two.tierEncryption).toEqual([
+      { id: 'k2', secret: second },
+      { id: 'k1', secret: first },
+    ])
+    for (const options of [one, two]) expect(() => createResourceServer(options)).not.toThrow()
+  })
+
+  test('may be left out, and what is empty counts as left out', () => {
+    const tiers = [memoryTier()]
+    for (const TIER_ENCRYPTION_KEY of [undefined, '', ' , ']) {
+      const options = readConfiguration({ ...required, TIER_ENCRYPTION_KEY }, tiers)
+      expect(options).not.toHaveProperty('tierEncryption')
+      expect(options).toHaveProperty('tiers', tiers)
+    }
+    expect(readConfiguration(required)).not.toHaveProperty('tiers')
+  })
+
+  test.each([
+    ['no id', first],
+    ['an id alone', 'k1:'],
+    ['a key that is too short', `k1:${first.slice(4)}`],
+    ['a key that is too long', `k1:AAAA${first}`],
+    ['them in the wrong order', `${first}:k1`],
+    ['a strange id', `k.1:${first}`],
+    ['a second one that cannot be read', `k1:${first} ${second}`],
+  ])('with %s is refused by name, and never repeated', (_, TIER_ENCRYPTION_KEY) => {
+    const read = (): unknown => readConfiguration({ ...required, TIER_ENCRYPTION_KEY }, [memoryTier()])
+    expect(read).toThrow(EnvironmentError)
+    expect(read).toThrow(/^TIER_ENCRYPTION_KEY cannot be read .*npx wrangler secret put TIER_ENCRYPTION_KEY/)
+    expect(read).toThrow(expect.objectContaining({ message: expect.not.stringMatching(/AAEC|EFBg|Hx4d/) }))
+  })
+
+  test('is refused where nothing is shared', () => {
+    const TIER_ENCRYPTION_KEY = `k1:${first}`
+    expect(() => readConfiguration({ ...required, TIER_ENCRYPTION_KEY })).toThrow(
+      'TIER_ENCRYPTION_KEY is set, and there is no shared cache here.',
+    )
   })
 })

@@ -378,7 +378,8 @@ describe.each(Object.entries(runtimes))('the Orders API on %s', (runtime, start)
     test('/readyz says that tokens can be checked', async () => {
       const response = await call('/readyz')
       expect(response.status).toBe(200)
-      expect(await response.json()).toEqual({ status: 'ready' })
+      const issuers = [{ issuer: authorizationServer.issuer, state: 'fresh' }]
+      expect(await response.json()).toEqual({ status: 'ready', issuers })
     })
 
     test('the metadata document says whom to ask for which scopes', async () => {
@@ -415,10 +416,17 @@ describe.each(Object.entries(runtimes))('the Orders API on %s', (runtime, start)
 
     afterAll(() => cut?.stop())
 
-    test('/readyz is 503 and names the issuer', async () => {
+    test('/readyz is 503 and names the issuer, to the public without the reason', async () => {
       const response = await fetch(`${cut.url}/readyz`)
       expect(response.status).toBe(503)
-      expect(await response.json()).toEqual({ status: 'not ready', issuers: [goneIssuer] })
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(await response.json()).toEqual({
+        status: 'not ready',
+        issuers: [{ issuer: goneIssuer, state: 'down', downSince: expect.stringMatching(/^\d{4}-.*Z$/) }],
+      })
+      await expect
+        .poll(() => cut.lastOutput())
+        .toContain(`not ready: the keys of issuer "${goneIssuer}" cannot be had:`)
     })
 
     test('a good token is answered with 503, never with 401', async () => {

@@ -1,0 +1,77 @@
+// The Orders Worker with the caches that wrangler.toml binds: what one isolate learnt, the next one starts with.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clients, ordersResource, startAuthorizationServer } from '../../demo/authorization-server.ts'
+import { clientCredentials, discoverEndpoints } from '../../demo/flows.ts'
+import { settingsFor } from '../../demo/settings.ts'
+import { bundleWorker, startWorker, type RunningApi, type WorkerBundle } from '../../demo/worker.ts'
+
+const TIER_ENCRYPTION_KEY = 'k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+
+let bundle: WorkerBundle
+let persistTo: string
+
+beforeAll(async () => {
+  ;[bundle, persistTo] = await Promise.all([bundleWorker(), mkdtemp(join(tmpdir(), 'bearward-tiers-'))])
+})
+
+afterAll(() => rm(persistTo, { recursive: true, force: true }))
+
+function start(vars: Record<string, string>): Promise<RunningApi> {
+  return startWorker(bundle, { port: 0, vars, persistTo })
+}
+
+async function statusOf(api: RunningApi, path: string, token?: string): Promise<number> {
+  const response = await fetch(
+    `${api.url}${path}`,
+    token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+  )
+  await response.text()
+  return response.status
+}
+
+test('wrangler.toml binds the namespace that the Worker looks for', () => {
+  expect(bundle.kvNamespaces).toEqual(['BEARWARD_CACHE'])
+})
+
+describe.each([
+  ['caches and KV', true],
+  ['caches alone', false],
+])('a Worker that starts anew while its authorization server is down, with %s', (_, bindsKv) => {
+  test('accepts what the one before it could accept, and is ready', async () => {
+    const authorizationServer = await startAuthorizationServer({ port: 0 })
+    const { issuer } = authorizationServer
+    const vars = { ...settingsFor(issuer), INTROSPECTION_CACHE_SECONDS: '300', TIER_ENCRYPTION_KEY }
+    const endpoints = await discoverEndpoints(issuer)
+    const wanted = { resource: ordersResource, scope: 'orders:read' }
+    const [{ accessToken: jwt }, { accessToken: opaque }, { accessToken: unasked }] = await Promise.all([
+      clientCredentials(endpoints, clients.job, wanted),
+      clientCredentials(endpoints, clients.partner, wanted),
+      clientCredentials(endpoints, clients.partner, wanted),
+    ])
+    bundle = { ...bundle, kvNamespaces: bindsKv ? ['BEARWARD_CACHE'] : [] }
+
+    const before = await start(vars)
+    try {
+      expect(await statusOf(before, '/orders', jwt)).toBe(200)
+      expect(await statusOf(before, '/orders', opaque)).toBe(200)
+      // What is written behind the answer is not cut off.
+      await new Promise((resolve) => setTimeout(resolve, 300))
+    } finally {
+      await Promise.all([before.stop(), authorizationServer.stop()])
+    }
+
+    const after = await start(vars)
+    try {
+      expect(await statusOf(after, '/readyz')).toBe(200)
+      expect(await statusOf(after, '/orders', jwt)).toBe(200)
+      expect(await statusOf(after, '/orders', opaque)).toBe(200)
+      expect(await statusOf(after, '/orders', unasked)).toBe(503)
+    } finally {
+      await after.stop()
+    }
+  })
+})
