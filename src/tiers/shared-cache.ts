@@ -19,7 +19,7 @@ export interface SharedEntry<T> {
 export type SharedKind = 'keys' | 'metadata' | 'answer'
 
 /** How entries of one kind are read. */
-interface SharedReading<T> {
+export interface SharedReading<T> {
   /** Reads data that anybody may have written; `undefined` where it is of no use. What it throws says that it is unusable. */
   readonly parse: (data: JsonObject, originMs: number) => T | undefined | Promise<T | undefined>
   /** Whether the entry will do, so that no other tier need be asked. */
