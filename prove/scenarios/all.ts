@@ -4,6 +4,7 @@ import { unknownKids } from './flood.ts'
 import { pastExpiry, revokedToken, sharedQuestion } from './introspection.ts'
 import { keysAtHand, nothingCached } from './outage.ts'
 import { newKey, newKeyInFlood, withdrawnKey } from './rotation.ts'
+import { bridgedStart, brokenTier, flappingTier, plantedKeys, sharedAnswers, warmTier } from './tiers.ts'
 
 /** What is proven in Node and in workerd, by the same code. */
 export const scenarios: readonly Scenario[] = [
@@ -19,4 +20,10 @@ export const scenarios: readonly Scenario[] = [
   pastExpiry,
   requestsToIssuer,
   abortedCaller,
+  warmTier,
+  bridgedStart,
+  brokenTier,
+  flappingTier,
+  plantedKeys,
+  sharedAnswers,
 ]
