@@ -157,20 +157,21 @@ test('an old entry that is played again brings a withdrawn key back for no longe
   expect(await codeOf(start({ tierEncryption }).api.verify(await signToken()))).toBe('key_unknown')
 })
 
+/** What is asked for after a process found `data` as metadata in the tier, and no keys. */
+async function askedWith(data: unknown, options: Partial<ResourceServerOptions> = {}): Promise<readonly string[]> {
+  const { held, upstream, start } = await bench()
+  await start(options).api.ready()
+  await settle()
+  for (const key of held.keys()) if (key.includes(':keys:')) held.delete(key)
+  plant(held, 'metadata', (entry) => ({ ...entry, data }))
+  const before = upstream.calls.length
+  await codeOf(start(options).api.verify(await signToken()))
+  return upstream.calls.slice(before)
+}
+
 describe('metadata that an attacker put into a tier', () => {
   const document = { issuer: ISSUER, jwks_uri: 'https://attacker.example/jwks' }
   const url = `${ISSUER}/.well-known/oauth-authorization-server`
-
-  async function askedWith(data: unknown, options: Partial<ResourceServerOptions> = {}): Promise<readonly string[]> {
-    const { held, upstream, start } = await bench()
-    await start(options).api.ready()
-    await settle()
-    for (const key of held.keys()) if (key.includes(':keys:')) held.delete(key)
-    plant(held, 'metadata', (entry) => ({ ...entry, data }))
-    const before = upstream.calls.length
-    await codeOf(start(options).api.verify(await signToken()))
-    return upstream.calls.slice(before)
-  }
 
   test('is believed where nothing is sealed: this is what the tests below differ from', async () => {
     expect(await askedWith({ url, document })).toEqual(['https://attacker.example/jwks'])

@@ -76,8 +76,8 @@ describe('an answer that one process got', () => {
 
   test('does not serve past the token’s own end', async () => {
     const shared = store()
-    const reply = () => Response.json(goodAnswer({ exp: NOW + 5 }))
-    const [one, two] = [await process(shared, { reply }), await process(shared, { reply })]
+    const setup: IntrospectionSetup = { reply: () => Response.json(goodAnswer({ exp: NOW + 5 })) }
+    const [one, two] = [await process(shared, setup), await process(shared, setup)]
     await one.api.verify(opaque())
     await settle()
     pass(4_999, shared.clock, two.clock)

@@ -238,16 +238,17 @@ describe('processes that run beside each other', () => {
   })
 })
 
-describe('the documents of an issuer are shared', () => {
-  async function askedBy(options: Partial<ResourceServerOptions>): Promise<number> {
-    const { join, asked } = await fleet()
-    await join().api.ready()
-    await settle()
-    const before = asked.length
-    await join(options).api.ready()
-    return asked.length - before
-  }
+/** How often the issuer is asked by a process with these options that comes after another. */
+async function askedBy(options: Partial<ResourceServerOptions>): Promise<number> {
+  const { join, asked } = await fleet()
+  await join().api.ready()
+  await settle()
+  const before = asked.length
+  await join(options).api.ready()
+  return asked.length - before
+}
 
+describe('the documents of an issuer are shared', () => {
   test('among resource servers of different resources', async () => {
     expect(await askedBy({ resource: 'https://other.example.com' })).toBe(0)
   })
