@@ -22,6 +22,7 @@ else await runOne(wholeNumber(values.case))
 /** Runs the cases and prints a table; exit code 1 where anything went wrong. */
 async function runAll(): Promise<void> {
   const began = performance.now()
+  const cpuBefore = process.cpuUsage()
   const report = await runFuzz({
     seed,
     count,
@@ -30,7 +31,8 @@ async function runAll(): Promise<void> {
       if (done % 50_000 === 0) process.stderr.write(`${done} of ${count}\n`)
     },
   })
-  print(report, (performance.now() - began) / 1000)
+  const { user, system } = process.cpuUsage(cpuBefore)
+  print(report, (performance.now() - began) / 1000, (user + system) / 1e6)
   if (report.failures.length > 0) process.exitCode = 1
 }
 
@@ -44,11 +46,13 @@ async function runOne(index: number): Promise<void> {
   if (outcome.failure) process.exitCode = 1
 }
 
-function print(report: FuzzReport, seconds: number): void {
+function print(report: FuzzReport, seconds: number, cpuSeconds: number): void {
   const rows = Object.entries(report.bySubject).map(([subject, tally]) => ({ subject, ...tally }))
   console.table(rows)
   const { cases, accepted, refused, wrongAcceptances, wrongRefusals, untypedErrors, slow, slowestMs } = report
-  console.log(`seed ${seed}: ${cases} cases in ${seconds.toFixed(0)} s, ${accepted} accepted, ${refused} refused`)
+  console.log(
+    `seed ${seed}: ${cases} cases in ${seconds.toFixed(0)} s (CPU ${cpuSeconds.toFixed(0)} s), ${accepted} accepted, ${refused} refused`,
+  )
   console.log(
     `wrong acceptances ${wrongAcceptances}, wrong refusals ${wrongRefusals}, untyped errors ${untypedErrors}, ` +
       `over 10 ms ${slow} (slowest ${slowestMs.toFixed(1)} ms)`,

@@ -38,4 +38,6 @@ export const COMMON_OPTIONS = {
   now: (): number => NOW * 1000,
   clockToleranceSeconds: TOLERANCE_SECONDS,
   maxTokenBytes: MAX_TOKEN_BYTES,
+  // On, as in operation; small, as some subjects make a server for every case.
+  tokenCache: { max: 64 },
 }

@@ -81,7 +81,7 @@ async function isUsable(key: unknown, { algorithms }: OracleIssuer): Promise<boo
   const [algorithm] = algorithmsOf(jwk).filter((name) => algorithms?.includes(name) ?? true)
   if (algorithm === undefined) return false
   if (jwk.kty === 'RSA' && !isGoodExponent(jwk.e)) return false
-  if (jwk.crv === 'Ed25519' && !isGoodPoint(jwk.x)) return false
+  if (jwk.crv === 'Ed25519' && !isGoodPointOnce(jwk.x)) return false
   try {
     const imported = await importOnce(publicPart(jwk), algorithm)
     const bits = 'algorithm' in imported ? (imported.algorithm as Partial<RsaKeyAlgorithm>).modulusLength : undefined
@@ -109,6 +109,16 @@ function isGoodExponent(e: string | undefined): boolean {
 const FIELD = 2n ** 255n - 19n
 // d of edwards25519: RFC 8032 §5.1.
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+
+const points = new Map<string, boolean>()
+
+function isGoodPointOnce(x: string | undefined): boolean {
+  const name = String(x)
+  const known = points.get(name) ?? isGoodPoint(x)
+  if (points.size > 1_000) points.clear()
+  points.set(name, known)
+  return known
+}
 
 /** A point of Ed25519 of order greater than eight: multiplied by eight it is not the neutral one. */
 function isGoodPoint(x: string | undefined): boolean {

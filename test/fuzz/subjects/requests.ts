@@ -100,9 +100,7 @@ const FORM_TYPES = [
 
 /** `Authorization` headers, form bodies and query strings, around tokens good and bad. */
 export function createRequestsSubject(tamper: Tamper): Subject<RequestRecipe> {
-  const api = tamper(
-    createResourceServer({ ...COMMON_OPTIONS, issuers: ISSUERS.map(asTrusted), form: true, tokenCache: { max: 100 } }),
-  )
+  const api = tamper(createResourceServer({ ...COMMON_OPTIONS, issuers: ISSUERS.map(asTrusted), form: true }))
   const tokens = new Map<string, Promise<string>>()
 
   async function fill(text: string): Promise<string> {

@@ -46,7 +46,6 @@ export function createTokensSubject(tamper: Tamper): Subject<TokenRecipe> {
     createResourceServer({
       ...COMMON_OPTIONS,
       issuers: ISSUERS.map(asTrusted),
-      tokenCache: { max: 1_000 },
       fetch: async (url) => {
         calls.push(url)
         throw new Error('nothing is fetched')
