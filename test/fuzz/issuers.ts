@@ -66,7 +66,7 @@ export function goodClaims({ identifier, audience }: FuzzedIssuer): Record<strin
     sub: 'user-1',
     client_id: 'client-1',
     jti: 'token-1',
-    iat: NOW - 10,
+    iat: NOW - 600,
     exp: NOW + 300,
     scope: 'orders:read orders:write',
   }

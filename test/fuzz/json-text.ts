@@ -9,6 +9,8 @@ export interface Vocabulary {
   readonly names: readonly string[]
   /** Values that mean something somewhere. */
   readonly values: readonly unknown[]
+  /** Members that fit, or all but fit: they come past the first checks. */
+  readonly fitting?: readonly (readonly [name: string, value: unknown])[]
   /** Numbers at the bounds of what is accepted. */
   readonly edges?: readonly number[]
 }
@@ -94,6 +96,8 @@ const changes: readonly ((members: Member[], words: Vocabulary, random: Random) 
   set,
   set,
   set,
+  fit,
+  fit,
   (members, { names, values }, random) => replace(members, random.pick(names), raw(random.pick(values))),
   (members, { names }, random) => replace(members, random.pick(names), random.pick(RAW_VALUES)),
   (members, { names, edges }, random) => edges && replace(members, random.pick(names), String(random.pick(edges))),
@@ -157,6 +161,11 @@ function set(members: Member[], { names, values }: Vocabulary, random: Random): 
   const value = raw(random.pick(values))
   if (name === undefined) withMember(members, random, (member) => (member[1] = value))
   else replace(members, name, value)
+}
+
+function fit(members: Member[], { fitting = [] }: Vocabulary, random: Random): void {
+  const member = fitting[random.below(fitting.length || 1)]
+  if (member) replace(members, member[0], raw(member[1]))
 }
 
 function replace(members: Member[], name: string, value: string): void {

@@ -1,10 +1,10 @@
 import { type Failure, type FailureKind, runCase } from './case.ts'
 import type { Subject } from './subject.ts'
 
-const MAX_RUNS = 600
+const MAX_RUNS = 1_000
 const SLOW_MS = 10
 
-/** Makes an input as simple as it can be made while it fails in the same way: the first simpler one that does is taken. */
+/** Makes an input simple while it fails in the same way: the first simpler one that does is taken, as long as there is one. */
 export async function minimise(
   subject: Subject,
   input: unknown,
@@ -12,6 +12,8 @@ export async function minimise(
 ): Promise<Failure> {
   let smallest = input
   let outcome = await runCase(subject, input)
+  // For the same reasons: else one failure turns into another on the way.
+  const expected = String(outcome.expected)
   let message = found.message
   let runs = 0
   for (let simplified = true; simplified;) {
@@ -19,7 +21,7 @@ export async function minimise(
     for (const candidate of subject.simpler(smallest)) {
       if (++runs > MAX_RUNS) break
       const next = await runCase(subject, candidate)
-      if (!failsAlike(found.kind, next)) continue
+      if (!failsAlike(found.kind, next) || String(next.expected) !== expected) continue
       smallest = candidate
       outcome = next
       message = next.failure?.message ?? message

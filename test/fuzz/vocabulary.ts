@@ -89,6 +89,40 @@ export const CLAIMS: Vocabulary = {
     'logout',
     'at+jwt',
   ],
+  fitting: [
+    ...[{ jkt: 'x' }, { 'x5t#S256': 'x' }, { kid: 'x' }, {}, { jkt: '' }].map((cnf) => ['cnf', cnf] as const),
+    ...['a', 'a b', ' a  a ', '', ['a', 'b'], []].flatMap(
+      (scopes) =>
+        [
+          ['scope', scopes],
+          ['scp', scopes],
+        ] as const,
+    ),
+    ...[RESOURCE, [RESOURCE], ['b', RESOURCE], 'api://orders', 'urn:twins', []].map((aud) => ['aud', aud] as const),
+    ...[-300, 9, 10, 10.001, 300].flatMap(
+      (offset) =>
+        [
+          ['nbf', NOW + offset],
+          ['iat', NOW + offset],
+        ] as const,
+    ),
+    ...[-10, -9.999, -9, 1_000].map((offset) => ['exp', NOW + offset] as const),
+    ...['client_id', 'cid', 'appid', 'azp'].flatMap(
+      (name) =>
+        [
+          [name, 'client-1'],
+          [name, 'client-2'],
+        ] as const,
+    ),
+    ...['ID', 'Bearer', 'bearer', 'at+jwt'].map((typ) => ['typ', typ] as const),
+    ...['access', 'id', 'access_token'].map((use) => ['token_use', use] as const),
+    ['nonce', 'a'],
+    ['act', { sub: 'a' }],
+    ['amr', ['pwd']],
+    ['acr', '1'],
+    ['auth_time', NOW - 100],
+    ['authorization_details', [{ type: 'a' }]],
+  ],
   edges: EDGES,
 }
 
@@ -109,5 +143,14 @@ export const HEADER: Vocabulary = {
     ['alg'],
     publicJwk('stranger'),
     publicJwk('a-es'),
+  ],
+  fitting: [
+    ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT', 'jwt', 'application/jwt'].map((typ) => ['typ', typ] as const),
+    ...['ES256', 'Ed25519', 'EdDSA', 'RS256', 'PS256'].map((alg) => ['alg', alg] as const),
+    ...['es', 'ed', 'rs', 'twin'].map((kid) => ['kid', kid] as const),
+    ['jku', 'https://attacker.example/jwks'],
+    ['x5u', 'https://attacker.example/certificate'],
+    ['jwk', publicJwk('stranger')],
+    ['cty', 'JWT'],
   ],
 }

@@ -1,7 +1,7 @@
 import { createResourceServer, type ResourceServer } from '../../../src/index.ts'
 import { bytesOf } from '../bytes.ts'
 import { NOW, RESOURCE, TOLERANCE_SECONDS } from '../issuers.ts'
-import { mutateObject } from '../json-text.ts'
+import { mutateObject, type Vocabulary } from '../json-text.ts'
 import { type AnsweringIssuer, judgeAnswer } from '../oracle/introspection.ts'
 import type { Random } from '../random.ts'
 import { shorter, withoutMembers } from '../shrink.ts'
@@ -25,8 +25,14 @@ const ISSUERS: readonly (AnsweringIssuer & { readonly prefix: string })[] = [
   },
   { prefix: 'three_', identifier: 'https://three.example.com', audience: ['urn:a', 'urn:b'], audienceAssumed: true },
 ]
-const WORDS = {
+const WORDS: Vocabulary = {
   ...CLAIMS,
+  fitting: [
+    ...(CLAIMS.fitting ?? []),
+    ...['Bearer', 'bearer', 'DPoP', 'N_A', 'refresh_token'].map((type) => ['token_type', type] as const),
+    ...ISSUERS.map(({ identifier }) => ['iss', identifier] as const),
+    ...[true, false, 'true', 1, null].map((active) => ['active', active] as const),
+  ],
   names: [...CLAIMS.names, 'active', 'active', 'token_type', 'token_type', 'username', 'iss', 'aud'],
   values: [
     ...CLAIMS.values,
@@ -113,7 +119,7 @@ function generateAnswer(random: Random): IntrospectionRecipe {
     sub: 'user-1',
     client_id: 'client-1',
     scope: 'orders:read orders:write',
-    iat: NOW - 10,
+    iat: NOW - 600,
     exp: NOW + 300,
   }
   return {

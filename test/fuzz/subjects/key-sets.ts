@@ -26,6 +26,13 @@ const WEAK_RSA = {
   n: 'tEQ-OxuDJ2LB8nGQbXuuTUlhvnkOgRsUWwxD1NzVQcQTsE9_dHTtnYn-QUf5ZzNpNHpHDAdiLCYoGLa4_OT9tt_7VXmhLmYqmvMGrL7s9tnhZyUM_8XXD5sLjZa6mVhzdWKWeWyMrVn0tWzGWa84ydKX9ZxWnTXHNMUFZ4G4jz0',
 }
 const MEMBERS: Vocabulary = {
+  fitting: [
+    ...['sig', 'enc'].map((use) => ['use', use] as const),
+    ...[['verify'], ['sign'], ['verify', 'sign'], []].map((operations) => ['key_ops', operations] as const),
+    ...['ES256', 'Ed25519', 'EdDSA', 'RS256', 'PS256'].map((alg) => ['alg', alg] as const),
+    ...['es', 'ed', 'rs', 'twin'].map((kid) => ['kid', kid] as const),
+    ['x5c', ['AAAA']],
+  ],
   names: [
     'kty',
     'crv',

@@ -23,6 +23,12 @@ const ISSUER = 'https://login.example.com'
 const ADDRESSES = [`${ISSUER}/.well-known/oauth-authorization-server`, `${ISSUER}/.well-known/openid-configuration`]
 const JWKS_URI = `${ISSUER}/jwks`
 const MEMBERS: Vocabulary = {
+  fitting: [
+    ['jwks_uri', 'https://keys.example.com/jwks'],
+    ['jwks_uri', 'https://KEYS.example.com:443/jwks?a=b'],
+    ['introspection_endpoint', `${ISSUER}/introspect`],
+    ['issuer', `${ISSUER}/`],
+  ],
   names: ['issuer', 'jwks_uri', 'issuer', 'jwks_uri', 'jwks_uri', 'introspection_endpoint', 'jwks'],
   values: [
     ...[
