@@ -1,0 +1,199 @@
+import { base64urlOf, binaryOf, binaryOfBytes, bytesOf } from './bytes.ts'
+import { type FuzzedIssuer, goodClaims, ISSUERS } from './issuers.ts'
+import { type KeyName, publicJwk, TEST_KEYS } from './keys.ts'
+
+/** What happens to a signature's bytes. */
+export const SIGNATURE_FAULTS = [
+  ...['empty', 'zeros', 'ones', 'short', 'long', 'half', 'der', 'high-s', 'halves-swapped', 'r-zero', 's-zero'],
+  ...['s-order', 'bit', 'twice'],
+] as const
+export type SignatureFault = (typeof SIGNATURE_FAULTS)[number]
+
+export const SPELLINGS = [
+  'padded',
+  'standard',
+  'spare-bits',
+  'space-after',
+  'newline-within',
+  'escaped',
+  'shorter',
+] as const
+
+/** One change to the finished token, which is not signed again. */
+export type Edit =
+  | { readonly part: number; readonly content: string }
+  | { readonly part: number; readonly of: string }
+  | { readonly part: number; readonly spelling: (typeof SPELLINGS)[number] }
+  | { readonly at: number; readonly remove: number; readonly insert: string }
+
+/** How a token is made: all in text, so that it can be pasted. */
+export interface TokenRecipe {
+  /** Binary strings; signed as they are. */
+  readonly header: string
+  readonly payload: string
+  /** A key's name, for RSA with an algorithm after a colon; or `hmac`, with a public key as the secret. */
+  readonly signer: string
+  readonly fault?: SignatureFault
+  readonly edits?: readonly Edit[]
+}
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+
+interface Signer {
+  readonly key: CryptoKey
+  readonly parameters: AlgorithmIdentifier | RsaPssParams | EcdsaParams
+}
+
+const signers = new Map<string, Signer>()
+
+async function makeSigner(name: string): Promise<Signer> {
+  if (name === 'hmac') {
+    const secret = bytesOf(binaryOf(JSON.stringify(publicJwk('a-es'))))
+    const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
+    return { key, parameters: { name: 'HMAC' } }
+  }
+  const [keyName, algorithm = ''] = name.split(':') as [KeyName, string?]
+  const { alg: _, use: __, ...jwk } = TEST_KEYS[keyName] as JsonWebKey
+  const hash = algorithm === 'RS384' ? 'SHA-384' : 'SHA-256'
+  const parameters =
+    jwk.kty === 'EC'
+      ? { name: 'ECDSA', namedCurve: 'P-256', hash }
+      : jwk.kty === 'OKP'
+        ? { name: 'Ed25519' }
+        : { name: algorithm.startsWith('PS') ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5', hash, saltLength: 32 }
+  return { key: await crypto.subtle.importKey('jwk', jwk, parameters, false, ['sign']), parameters }
+}
+
+async function sign(input: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const known = signers.get(name)
+  const { key, parameters } = known ?? (await makeSigner(name))
+  if (!known) signers.set(name, { key, parameters })
+  return new Uint8Array(await crypto.subtle.sign(parameters, key, bytesOf(input)))
+}
+
+/** A good token for each issuer and key, by the key's name. */
+export const BASES: ReadonlyMap<string, TokenRecipe & { readonly issuer: FuzzedIssuer }> = new Map(
+  ISSUERS.flatMap((issuer) => issuer.keys.map((name) => [name, { issuer, ...baseRecipe(issuer, name) }] as const)),
+)
+
+function baseRecipe(issuer: FuzzedIssuer, name: KeyName): TokenRecipe {
+  return {
+    header: binaryOf(JSON.stringify(goodHeader(issuer, name))),
+    payload: binaryOf(JSON.stringify(goodClaims(issuer))),
+    signer: name,
+  }
+}
+
+export function goodHeader({ profile }: FuzzedIssuer, name: KeyName): Record<string, unknown> {
+  const { kty, kid } = publicJwk(name)
+  const alg = { EC: 'ES256', OKP: 'Ed25519', RSA: 'RS256' }[kty as 'EC' | 'OKP' | 'RSA']
+  return { alg, ...(kid !== undefined && { kid }), typ: profile === 'rfc9068' ? 'at+jwt' : 'JWT' }
+}
+
+// Bases are signed once: half of the cases start from them.
+const signed = new Map<string, string>()
+
+/** Makes the token, and changes it afterwards as the recipe says. */
+export async function makeToken(recipe: TokenRecipe): Promise<string> {
+  const { header, payload, signer, fault, edits = [] } = recipe
+  const base = BASES.get(signer)
+  const isBase = !fault && base?.header === header && base.payload === payload
+  const known = isBase ? signed.get(signer) : undefined
+  const token = known ?? (await signedToken(recipe))
+  if (isBase && !known) signed.set(signer, token)
+  let result = token
+  for (const edit of edits) result = await edited(result, edit)
+  return result
+}
+
+async function signedToken({ header, payload, signer, fault }: TokenRecipe): Promise<string> {
+  const input = `${base64urlOf(header)}.${base64urlOf(payload)}`
+  const signature = await sign(input, signer)
+  return `${input}.${base64urlOf(binaryOfBytes(fault ? damaged(signature, fault) : signature))}`
+}
+
+async function edited(token: string, edit: Edit): Promise<string> {
+  if ('at' in edit) return token.slice(0, edit.at) + edit.insert + token.slice(edit.at + edit.remove)
+  const parts = token.split('.')
+  const own = parts[edit.part] ?? ''
+  if ('content' in edit) parts[edit.part] = base64urlOf(edit.content)
+  else if ('of' in edit) {
+    const other = BASES.get(edit.of)
+    parts[edit.part] = (other ? await makeToken({ ...other, edits: [] }) : '').split('.')[edit.part] ?? ''
+  } else parts[edit.part] = respelt(own, edit.spelling)
+  return parts.join('.')
+}
+
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+function respelt(part: string, spelling: (typeof SPELLINGS)[number]): string {
+  const last = ALPHABET.indexOf(part.at(-1) ?? '')
+  switch (spelling) {
+    case 'padded':
+      return part.padEnd(Math.ceil(part.length / 4) * 4, '=')
+    case 'standard':
+      return part.replaceAll('-', '+').replaceAll('_', '/')
+    case 'spare-bits':
+      return part.length % 4 > 1 ? part.slice(0, -1) + (ALPHABET[last ^ 1] ?? '') : part
+    case 'space-after':
+      return `${part} `
+    case 'newline-within':
+      return `${part.slice(0, 4)}\n${part.slice(4)}`
+    case 'escaped':
+      return part.replace(/.$/, (character) => `%${character.charCodeAt(0).toString(16)}`)
+    case 'shorter':
+      return part.slice(0, -1)
+  }
+}
+
+function damaged(signature: Uint8Array<ArrayBuffer>, fault: SignatureFault): Uint8Array {
+  const half = signature.length / 2
+  const [r, s] = [signature.slice(0, half), signature.slice(half)]
+  switch (fault) {
+    case 'empty':
+      return new Uint8Array()
+    case 'zeros':
+      return new Uint8Array(signature.length)
+    case 'ones':
+      return new Uint8Array(signature.length).fill(0xff)
+    case 'short':
+      return signature.slice(0, -1)
+    case 'long':
+      return joined(signature, new Uint8Array(1))
+    case 'half':
+      return r
+    case 'twice':
+      return joined(signature, signature)
+    case 'der':
+      return joined(Uint8Array.of(0x30, signature.length + 6), der(r), der(s))
+    case 'high-s':
+      return joined(r, bytesOfNumber(P256_ORDER - numberOf(s), half))
+    case 's-order':
+      return joined(r, bytesOfNumber(P256_ORDER, half))
+    case 'halves-swapped':
+      return joined(s, r)
+    case 'r-zero':
+      return joined(new Uint8Array(half), s)
+    case 's-zero':
+      return joined(r, new Uint8Array(half))
+    case 'bit':
+      return signature.map((byte, index) => (index === signature.length - 1 ? byte ^ 1 : byte))
+  }
+}
+
+function der(integer: Uint8Array): Uint8Array {
+  return joined(Uint8Array.of(2, integer.length + 1, 0), integer)
+}
+
+function numberOf(bytes: Uint8Array): bigint {
+  return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
+}
+
+function bytesOfNumber(value: bigint, length: number): Uint8Array {
+  const rest = BigInt.asUintN(8 * length, value)
+  return Uint8Array.from({ length }, (_, index) => Number((rest >> BigInt(8 * (length - 1 - index))) & 0xffn))
+}
+
+function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]))
+}

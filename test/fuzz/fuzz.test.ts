@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { expectClean } from './expectations.ts'
+import { runFuzz } from './run.ts'
+
+const CASES = 50_000
+
+test(
+  `${CASES} cases come out as jose and the specification say, typed and twice alike`,
+  async () => {
+    const report = await runFuzz({ seed: 20_261_125, count: CASES, timesCases: false })
+    expectClean(report)
+    expect(report.cases).toBe(CASES)
+    expect(Object.keys(report.bySubject)).toEqual(['tokens', 'requests', 'introspection', 'key-sets', 'metadata'])
+  },
+  // How long it takes is nobody's claim here.
+  600_000,
+)

@@ -1,0 +1,172 @@
+import { createResourceServer } from '../../../src/index.ts'
+import { ANSWER_TYPES, type AnswerRecipe, answerOf } from '../answers.ts'
+import { bytesOf } from '../bytes.ts'
+import { BASES, makeToken } from '../compact.ts'
+import { mutateObject, mutateText, type Vocabulary } from '../json-text.ts'
+import { publicJwk } from '../keys.ts'
+import type { ExpectedToken } from '../oracle/claims.ts'
+import { judgeMetadata, type SeenMetadata } from '../oracle/metadata.ts'
+import { judgeToken } from '../oracle/token.ts'
+import { ORACLE } from '../oracle-settings.ts'
+import type { Random } from '../random.ts'
+import { shorter, withoutMembers } from '../shrink.ts'
+import { COMMON_OPTIONS, type Subject, type Tamper } from '../subject.ts'
+
+/** What each of the two well-known addresses answers; nothing there without one. */
+export interface MetadataRecipe {
+  readonly first?: AnswerRecipe
+  readonly second?: AnswerRecipe
+}
+
+const TOKEN = 'a-es'
+const ISSUER = 'https://login.example.com'
+const ADDRESSES = [`${ISSUER}/.well-known/oauth-authorization-server`, `${ISSUER}/.well-known/openid-configuration`]
+const JWKS_URI = `${ISSUER}/jwks`
+const MEMBERS: Vocabulary = {
+  fitting: [
+    ['jwks_uri', 'https://keys.example.com/jwks'],
+    ['jwks_uri', 'https://KEYS.example.com:443/jwks?a=b'],
+    ['introspection_endpoint', `${ISSUER}/introspect`],
+    ['issuer', `${ISSUER}/`],
+  ],
+  names: ['issuer', 'jwks_uri', 'issuer', 'jwks_uri', 'jwks_uri', 'introspection_endpoint', 'jwks'],
+  values: [
+    ...[
+      null,
+      '',
+      'a',
+      0,
+      true,
+      [],
+      {},
+      [ISSUER],
+      [JWKS_URI],
+      ISSUER,
+      `${ISSUER}/`,
+      ISSUER.toUpperCase(),
+      `${ISSUER}\u0000`,
+    ],
+    ...['https://attacker.example', 'https://login.example.com.attacker.example', JWKS_URI, `${JWKS_URI}?a=b`],
+    ...[
+      `${JWKS_URI}#a`,
+      ` ${JWKS_URI}`,
+      `${JWKS_URI}\n`,
+      'http://login.example.com/jwks',
+      'HTTPS://LOGIN.EXAMPLE.COM/jwks',
+    ],
+    ...[
+      'https://user:password@login.example.com/jwks',
+      'https://@login.example.com/jwks',
+      '//login.example.com/jwks',
+      '/jwks',
+    ],
+    ...['http://localhost/jwks', 'https://localhost:8080/jwks', 'https://127.0.0.1/jwks', 'https://127.1/jwks'],
+    ...['https://[::1]/jwks', 'https://[::ffff:127.0.0.1]/jwks', 'https://0.0.0.0/jwks', 'https://2130706433/jwks'],
+    ...[
+      'https://a.localhost/jwks',
+      'https://localhost./jwks',
+      'http://0x7f.0.0.1/jwks',
+      'https://169.254.169.254/jwks',
+    ],
+    ...[
+      'file:///etc/passwd',
+      'data:application/json,{"keys":[]}',
+      'javascript:1',
+      'ftp://login.example.com/jwks',
+      'https://',
+    ],
+    ...['https://login.example.com:443/jwks', 'https://login.example.com/a/../jwks', 'https:login.example.com/jwks'],
+  ],
+}
+
+/** Metadata that an issuer publishes, under a token that is good. A server for each: metadata is kept. */
+export function createMetadataSubject(tamper: Tamper): Subject<MetadataRecipe> {
+  const expected = goodToken()
+  return {
+    name: 'metadata',
+    share: 4,
+    generate: generateMetadata,
+    async prepare({ first, second }) {
+      const base = BASES.get(TOKEN)
+      if (!base) throw new Error(`no token ${TOKEN}`)
+      const token = await makeToken(base)
+      const asked: string[] = []
+      const api = tamper(
+        createResourceServer({
+          ...COMMON_OPTIONS,
+          issuers: [{ issuer: ISSUER }],
+          fetch: async (url) => {
+            asked.push(url)
+            const at = ADDRESSES.indexOf(url)
+            const recipe = [first, second][at]
+            if (recipe) return answerOf(recipe)
+            // Every other address of this host has the keys: it is bearward that must not ask it.
+            if (at < 0) return Response.json({ keys: [publicJwk(TOKEN)] })
+            return new Response(undefined, { status: 404 })
+          },
+        }),
+      )
+      const { mayAsk, judgement } = judgeMetadata([seen(first), seen(second)], ISSUER, await expected)
+      return {
+        attempt: () => api.verify(token),
+        judge: () => judgement,
+        broken() {
+          const strays = asked.filter((url) => !ADDRESSES.includes(url) && !mayAsk.includes(url))
+          return strays.length > 0 ? `it fetched ${strays.join(', ')}` : undefined
+        },
+        ended: () => api.close(),
+      }
+    },
+    *simpler({ first, second }) {
+      if (second) yield { ...(first && { first }) }
+      if (first) yield { ...(second && { second }) }
+      if (first) for (const simple of simplerAnswers(first)) yield { first: simple, ...(second && { second }) }
+      if (second) for (const simple of simplerAnswers(second)) yield { ...(first && { first }), second: simple }
+    },
+  }
+}
+
+/** What the token is worth where the keys can be had. */
+async function goodToken(): Promise<ExpectedToken> {
+  const base = BASES.get(TOKEN)
+  const { token } = await judgeToken(base ? await makeToken(base) : '', ORACLE)
+  if (!token) throw new Error('the oracle refuses a good token')
+  return token
+}
+
+function seen(recipe: AnswerRecipe | undefined): SeenMetadata | undefined {
+  return recipe && { ...recipe, body: bytesOf(recipe.body), fails: recipe.fails !== undefined }
+}
+
+function* simplerAnswers(recipe: AnswerRecipe): Iterable<AnswerRecipe> {
+  const { fails, ...rest } = recipe
+  if (fails) yield rest
+  if (recipe.status !== 200) yield { ...recipe, status: 200 }
+  if (recipe.contentType !== ANSWER_TYPES[0]) yield { ...recipe, contentType: ANSWER_TYPES[0] ?? '' }
+  for (const body of withoutMembers(recipe.body)) yield { ...recipe, body }
+  for (const body of shorter(recipe.body)) yield { ...recipe, body }
+}
+
+function generateMetadata(random: Random): MetadataRecipe {
+  const place = random.below(6)
+  return {
+    ...(place !== 0 && { first: answer(random) }),
+    ...(place < 2 && { second: answer(random) }),
+  }
+}
+
+function answer(random: Random): AnswerRecipe {
+  const document = { issuer: ISSUER, jwks_uri: JWKS_URI, scopes_supported: ['a'] }
+  const body = random.oneIn(10) ? JSON.stringify(document) : mutateObject(document, MEMBERS, random)
+  const fails = random.oneIn(40) ? random.pick(['fetch', 'fetch-odd', 'body'] as const) : undefined
+  return {
+    // A status that was never sent decides nothing.
+    status:
+      !fails && random.oneIn(8) ? random.pick([201, 204, 301, 302, 304, 400, 401, 403, 404, 410, 429, 500, 503]) : 200,
+    contentType: random.oneIn(8) ? random.pick(ANSWER_TYPES) : 'application/json',
+    body: random.oneIn(15)
+      ? mutateText(random.pick([body, '', '[]', 'null', '<html>', `\xef\xbb\xbf${body}`]), random)
+      : body,
+    ...(fails && { fails }),
+  }
+}

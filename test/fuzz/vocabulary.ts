@@ -1,0 +1,156 @@
+import { ISSUERS, NOW, RESOURCE } from './issuers.ts'
+import type { Vocabulary } from './json-text.ts'
+import { publicJwk } from './keys.ts'
+
+const TEN_YEARS = 10 * 366 * 86_400
+const JUNK: readonly unknown[] = [
+  null,
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1,
+  0.5,
+  1e308,
+  '',
+  ' ',
+  'a',
+  'a b',
+  'a  b ',
+  'a\tb',
+  '\u0000',
+  '\u{1f600}',
+  '__proto__',
+  [],
+  {},
+  [[]],
+  [''],
+  ['a', 'b'],
+  ['a', 1],
+  [null],
+  ['a', ['a']],
+  { a: 1 },
+  { sub: 'a' },
+  [{ type: 'a' }],
+  [{ type: 1 }],
+  [{ type: 'a' }, null],
+]
+const EDGES = [
+  ...[-300, -11, -10, -9.999, -9, 0, 9, 10, 10.001, 11, 300].map((offset) => NOW + offset),
+  NOW * 1000,
+  NOW + TEN_YEARS,
+  NOW + TEN_YEARS + 1,
+  2 ** 53 - 1,
+  2 ** 53,
+  -(2 ** 53 - 1),
+  -(2 ** 53),
+  -NOW,
+  0,
+]
+
+export const CLAIMS: Vocabulary = {
+  names: [
+    ...['iss', 'aud', 'sub', 'client_id', 'jti', 'iat', 'exp', 'nbf', 'scope', 'scp', 'cnf', 'act', 'acr', 'amr'],
+    ...['auth_time', 'authorization_details', 'azp', 'cid', 'appid', 'azpacr', 'nonce', 'events', 'at_hash', 'c_hash'],
+    ...['s_hash', 'typ', 'token_use', 'roles', 'permissions', 'iat', 'exp', 'nbf', 'aud', 'iss'],
+  ],
+  values: [
+    ...JUNK,
+    ...EDGES,
+    `${NOW + 300}`,
+    ...ISSUERS.flatMap(({ identifier, audience }) => [identifier, ...(audience ?? [])]),
+    ...ISSUERS.map(({ identifier }) => identifier.replace('https', 'HTTPS')),
+    `${ISSUERS[0]?.identifier}/`,
+    `${ISSUERS[0]?.identifier}\u0000`,
+    [ISSUERS[0]?.identifier],
+    `${RESOURCE}/`,
+    [RESOURCE],
+    [RESOURCE, 'b'],
+    ['b', RESOURCE],
+    [RESOURCE, 1],
+    [[RESOURCE]],
+    RESOURCE.toUpperCase(),
+    'client-1',
+    'client-2',
+    'app-2',
+    { jkt: 'x' },
+    { jkt: 1 },
+    { 'x5t#S256': 'x' },
+    { kid: 'x' },
+    'access',
+    'ACCESS',
+    'id',
+    'Bearer',
+    'bearer',
+    'ID',
+    'Refresh',
+    'Offline',
+    'logout',
+    'at+jwt',
+  ],
+  fitting: [
+    ...[{ jkt: 'x' }, { 'x5t#S256': 'x' }, { kid: 'x' }, {}, { jkt: '' }].map((cnf) => ['cnf', cnf] as const),
+    ...['a', 'a b', ' a  a ', '', ['a', 'b'], []].flatMap(
+      (scopes) =>
+        [
+          ['scope', scopes],
+          ['scp', scopes],
+        ] as const,
+    ),
+    ...[RESOURCE, [RESOURCE], ['b', RESOURCE], 'api://orders', 'urn:twins', []].map((aud) => ['aud', aud] as const),
+    ...[-300, 9, 10, 10.001, 300].flatMap(
+      (offset) =>
+        [
+          ['nbf', NOW + offset],
+          ['iat', NOW + offset],
+        ] as const,
+    ),
+    ...[-10, -9.999, -9, 1_000].map((offset) => ['exp', NOW + offset] as const),
+    ...['client_id', 'cid', 'appid', 'azp'].flatMap(
+      (name) =>
+        [
+          [name, 'client-1'],
+          [name, 'client-2'],
+        ] as const,
+    ),
+    ...['ID', 'Bearer', 'bearer', 'at+jwt'].map((typ) => ['typ', typ] as const),
+    ...['access', 'id', 'access_token'].map((use) => ['token_use', use] as const),
+    ['nonce', 'a'],
+    ['act', { sub: 'a' }],
+    ['amr', ['pwd']],
+    ['acr', '1'],
+    ['auth_time', NOW - 100],
+    ['authorization_details', [{ type: 'a' }]],
+  ],
+  edges: EDGES,
+}
+
+export const HEADER: Vocabulary = {
+  names: [
+    ...['alg', 'kid', 'typ', 'crit', 'b64', 'jwk', 'jku', 'x5u', 'x5c', 'x5t', 'cty', 'zip', 'enc', 'epk', 'nonce'],
+    ...['alg', 'kid', 'typ', 'crit'],
+  ],
+  values: [
+    ...JUNK,
+    ...['none', 'NONE', 'None', 'HS256', 'HS512', 'RS256', 'RS384', 'PS256', 'ES256', 'es256', 'ES384', 'ES256K'],
+    ...['EdDSA', 'Ed25519', 'ed25519', 'RSA-OAEP', 'dir', 'ML-DSA-44'],
+    ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/At+Jwt', 'application/application/at+jwt', 'JWT', 'jwt'],
+    ...['application/jwt', 'JOSE', 'dpop+jwt', 'logout+jwt', 'token-introspection+jwt', 'at+jwt ', 'at+jwt;a=b', 'ID'],
+    ...['es', 'ed', 'rs', 'twin', 'ES', '../../etc/passwd', "' OR 1=1 --", 'https://attacker.example/jwks'],
+    ['b64'],
+    ['exp'],
+    ['alg'],
+    publicJwk('stranger'),
+    publicJwk('a-es'),
+  ],
+  fitting: [
+    ...['at+jwt', 'AT+JWT', 'application/at+jwt', 'JWT', 'jwt', 'application/jwt'].map((typ) => ['typ', typ] as const),
+    ...['ES256', 'Ed25519', 'EdDSA', 'RS256', 'PS256'].map((alg) => ['alg', alg] as const),
+    ...['es', 'ed', 'rs', 'twin'].map((kid) => ['kid', kid] as const),
+    ['jku', 'https://attacker.example/jwks'],
+    ['x5u', 'https://attacker.example/certificate'],
+    ['jwk', publicJwk('stranger')],
+    ['cty', 'JWT'],
+  ],
+}
