@@ -1,0 +1,26 @@
+// `npm run bench` and `npm run prove:speed`: installs what the benchmark needs where it is missing, then runs it on this Node.
+//   node bench/start.ts bench --quick
+
+import { spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const HERE = import.meta.dirname
+const [script = 'bench', ...options] = process.argv.slice(2)
+
+install(HERE)
+// Half a gigabyte of runtimes: only the whole benchmark compares them.
+if (script === 'bench' && !options.includes('--quick')) install(join(HERE, 'runtimes'))
+const { status } = spawnSync(process.execPath, ['--expose-gc', join(HERE, `${script}.ts`), ...options], {
+  stdio: 'inherit',
+})
+process.exit(status ?? 1)
+
+function install(directory: string): void {
+  const installed = join(directory, 'node_modules/.package-lock.json')
+  const isNew =
+    existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(directory, 'package-lock.json')).mtimeMs
+  if (isNew) return
+  const result = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: directory, stdio: 'inherit' })
+  if (result.status !== 0) process.exit(1)
+}

@@ -1,0 +1,124 @@
+// Nanoseconds for each token in workerd, measured from outside.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
+import { startAuthority } from '../authority.ts'
+import { RAW } from '../contenders/raw.ts'
+import { findFault, forgeTokens } from '../controls.ts'
+import { measureRounds, type Rounds } from '../measure.ts'
+import { summarize } from '../statistics.ts'
+import {
+  type Algorithm,
+  claimsFor,
+  createSigningKey,
+  freshString,
+  RESOURCE,
+  SCOPE,
+  signTokens,
+  verifyParameters,
+} from '../tokens.ts'
+
+export interface WorkerdOptions {
+  readonly algorithm: Algorithm
+  readonly rounds: number
+  readonly batch: number
+}
+
+const NAMES: Readonly<Record<string, string>> = { raw: RAW, bearward: 'bearward', jose: 'jose' }
+const TOKENS = 500
+
+/** By contender and round, less what a request without any verification takes. */
+export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOptions): Promise<Rounds> {
+  const key = await createSigningKey(algorithm)
+  const authority = await startAuthority({ keys: [key.jwk] })
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      modules: true,
+      script: await bundle(),
+      compatibilityDate: '2026-10-01',
+      compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
+      cf: false,
+      host: '127.0.0.1',
+      port: 0,
+    }),
+  )
+  try {
+    const url = (await miniflare.ready).origin
+    const post = async (path: string, body?: string): Promise<Response> => {
+      const response = await fetch(url + path, { method: 'POST', ...(body === undefined ? {} : { body }) })
+      if (response.status >= 500) throw new Error(`workerd: ${await response.text()}`)
+      return response
+    }
+    const { issuer, jwksUri } = authority
+    const tokens = await signTokens(key, TOKENS, (index) => claimsFor(issuer, index))
+    await post(
+      '/load',
+      JSON.stringify({
+        issuer,
+        jwksUri,
+        jwk: key.jwk,
+        algorithm,
+        parameters: verifyParameters(algorithm),
+        importParameters: key.pair.publicKey.algorithm,
+        resource: RESOURCE,
+        scope: SCOPE,
+        tokens: tokens.map(freshString),
+      }),
+    )
+    const bad = await forgeTokens(key, issuer)
+    for (const name of ['bearward', 'jose']) {
+      const fault = await findFault(
+        async (token) => {
+          const { status } = await post(`/check?by=${name}`, token)
+          if (status !== 200) throw new Error('refused')
+        },
+        tokens[0] as Uint8Array,
+        bad,
+      )
+      if (fault !== undefined) throw new Error(`${name} in workerd ${fault}`)
+    }
+    let from = 0
+    const entries = ['nothing', ...Object.keys(NAMES)].map((name) => ({
+      name,
+      async measure() {
+        from = (from + batch) % TOKENS
+        await (await post(`/prepare?from=${from}&count=${batch}`)).text()
+        const start = performance.now()
+        await (await post(`/run?by=${name}&from=${from}&count=${batch}`)).text()
+        return performance.now() - start
+      },
+    }))
+    const times = await measureRounds(entries, rounds, 3)
+    // The median, not each round's own: the difference of two noisy figures is noisier than both.
+    const nothing = summarize(times.get('nothing') ?? []).median
+    return new Map(
+      Object.entries(NAMES).map(([name, shown]) => [
+        shown,
+        (times.get(name) ?? []).map((ms) => ((ms - nothing) * 1e6) / batch),
+      ]),
+    )
+  } finally {
+    await miniflare.dispose()
+    authority.stop()
+  }
+}
+
+export function workerdVersion(): string {
+  const manifest = join(import.meta.dirname, '../../node_modules/workerd/package.json')
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+}
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(import.meta.dirname, 'worker.ts')],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2023',
+    conditions: ['workerd', 'worker', 'browser'],
+    write: false,
+  })
+  return outputFiles[0]?.text ?? ''
+}
