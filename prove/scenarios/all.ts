@@ -2,6 +2,7 @@ import type { Scenario } from '../scene.ts'
 import { abortedCaller, concurrentFirst, requestsToIssuer } from './first-requests.ts'
 import { unknownKids } from './flood.ts'
 import { pastExpiry, revokedToken, sharedQuestion } from './introspection.ts'
+import { hostileWords } from './leaks.ts'
 import { keysAtHand, nothingCached } from './outage.ts'
 import { newKey, newKeyInFlood, withdrawnKey } from './rotation.ts'
 
@@ -19,4 +20,5 @@ export const scenarios: readonly Scenario[] = [
   pastExpiry,
   requestsToIssuer,
   abortedCaller,
+  hostileWords,
 ]
