@@ -47,7 +47,7 @@ export function createEmitted(): Emitted {
   function look(where: string, text: string): Looked {
     const known = looked.get(where)
     if (known?.text === text) return known
-    const found = { text, windows: windowsOf(text), plain: !/[^\x20-\x7e…]/.test(text) }
+    const found = { text, windows: windowsOf(text), plain: !/[^\x20-\x7e…§]/.test(text) }
     looked.set(where, found)
     return found
   }

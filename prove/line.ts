@@ -51,12 +51,3 @@ export function percentile(values: Iterable<number>, part: number): number {
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
-
-/** Runs `work` for 0 to `count` − 1, at most `width` at once. */
-export async function inParallel(count: number, width: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0
-  async function lane(): Promise<void> {
-    while (next < count) await work(next++)
-  }
-  await Promise.all(Array.from({ length: Math.min(width, count) }, lane))
-}

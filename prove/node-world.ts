@@ -9,7 +9,7 @@ export interface NodeWorld extends World {
 }
 
 /** A world with real sockets on loopback. */
-export function nodeWorld({ size, emitted }: Proof): NodeWorld {
+function nodeWorld({ size, emitted }: Proof): NodeWorld {
   const servers: LoopbackIssuer[] = []
   return {
     size,

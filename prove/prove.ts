@@ -16,11 +16,13 @@ export async function proveLines(lines: readonly Line[], proving: Proving): Prom
   if (size === 'quick') write('quick: smaller counts, which show that the lines work and prove nothing\n')
   write(`${heading()}\n`)
   const rows: Row[] = []
+  const unwatch = watchLog(emitted)
   for (const line of lines) {
     const row = await prove(line, { size, emitted })
     rows.push(row)
     write(`${rowText(row)}\n`)
   }
+  unwatch()
   const missed = rows.filter(({ verdict }) => verdict !== 'met')
   write(`${rows.length - missed.length} of ${rows.length} lines met${size === 'quick' ? ' (quick: no proof)' : ''}\n`)
   return missed.length === 0 && rows.length > 0 ? 0 : 1
@@ -44,4 +46,17 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(new Error(`not over within ${ms / 1_000} s`)), ms)
   return Promise.race([work, promise]).finally(() => clearTimeout(timer))
+}
+
+/** Searches every line of the log, too. */
+function watchLog(emitted: Emitted): () => void {
+  const levels = ['log', 'info', 'warn', 'error', 'debug'] as const
+  const original = levels.map((level) => [level, console[level]] as const)
+  for (const [level, write] of original) {
+    console[level] = (...words: unknown[]) => {
+      emitted.text('log', words.map(String).join(' '))
+      write.apply(console, words)
+    }
+  }
+  return () => void Object.assign(console, Object.fromEntries(original))
 }

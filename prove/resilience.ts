@@ -5,11 +5,14 @@
 // Exits with 1 where a line is missed or not measured. `--quick` runs smaller counts and proves nothing.
 
 import { parseArgs } from 'node:util'
+import { emittedLines } from './lines/emitted.ts'
 import { floodLines } from './lines/flood.ts'
+import { fuzzLines } from './lines/fuzz.ts'
 import { hostileLines } from './lines/hostile.ts'
 import { introspectionOutageLines } from './lines/introspection-outage.ts'
 import { isolateLines } from './lines/isolate.ts'
 import { scenarioLines } from './lines/scenarios.ts'
+import { soakLines } from './lines/soak.ts'
 import { proveLines } from './prove.ts'
 
 process.env['WRANGLER_SEND_METRICS'] = 'false'
@@ -17,7 +20,17 @@ process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, quick: { type: 'boolean' } } })
 
-const lines = [...scenarioLines, ...isolateLines, ...hostileLines, ...floodLines, ...introspectionOutageLines]
+const lines = [
+  ...scenarioLines,
+  ...isolateLines,
+  ...hostileLines,
+  ...floodLines,
+  ...introspectionOutageLines,
+  ...soakLines(),
+  ...fuzzLines,
+  // Searches what the others emitted.
+  ...emittedLines,
+]
 const chosen = lines.filter(({ name }) => name.includes(values.only ?? ''))
 
 // What a line left running, such as one that hung, must not keep the command from ending.

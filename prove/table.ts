@@ -1,6 +1,6 @@
 import type { Line } from './line.ts'
 
-export type Verdict = 'met' | 'MISSED' | 'NOT MEASURED'
+type Verdict = 'met' | 'MISSED' | 'NOT MEASURED'
 
 /** One line as it came out. */
 export interface Row extends Pick<Line, 'name' | 'goal' | 'runtime'> {

@@ -2,6 +2,7 @@ import type { Scenario } from '../scene.ts'
 import { abortedCaller, concurrentFirst, requestsToIssuer } from './first-requests.ts'
 import { unknownKids } from './flood.ts'
 import { pastExpiry, revokedToken, sharedQuestion } from './introspection.ts'
+import { hostileWords } from './leaks.ts'
 import { keysAtHand, nothingCached } from './outage.ts'
 import { newKey, newKeyInFlood, withdrawnKey } from './rotation.ts'
 import { bridgedStart, brokenTier, flappingTier, plantedKeys, sharedAnswers, warmTier } from './tiers.ts'
@@ -26,4 +27,5 @@ export const scenarios: readonly Scenario[] = [
   flappingTier,
   plantedKeys,
   sharedAnswers,
+  hostileWords,
 ]
