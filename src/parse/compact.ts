@@ -1,4 +1,5 @@
-import { decodeBase64url } from './base64url.ts'
+import { decodeBase64urlInto, decodedLength } from './base64url.ts'
+import { freshBytes } from './fresh-bytes.ts'
 import { type JsonObject, parseStrictObject } from './json.ts'
 
 /** A JWS in compact form, taken apart and not verified: nothing in it may be believed. */
@@ -13,28 +14,58 @@ export interface CompactJws {
 /** What keeps a string from being a compact JWS with JSON in it, in an operator's words. */
 export type CompactFault = { readonly fault: string }
 
+/** Headers that were parsed before, by their base64url. */
+export interface KnownHeaders {
+  readonly get: (text: string, length: number) => JsonObject | undefined
+}
+
+// Room for the bytes of one token and of one part of it, used from the first line of a call to the last and never beyond: an
+// ArrayBuffer for each would cost more than decoding. In UTF-8 a character takes three bytes at most.
+const ROOM_BYTES = 64 * 1024
+const encodedRoom = new Uint8Array(ROOM_BYTES)
+const decodedRoom = new Uint8Array(ROOM_BYTES)
+const encoder = new TextEncoder()
+
 /**
  * Takes a compact JWS apart, each part decoded once, or says what is wrong with it.
  *
- * One JWS has exactly one spelling here: base64url is canonical and JSON is strict.
+ * One JWS has exactly one spelling here: base64url is canonical and JSON is strict. Headers are looked up in `known` first,
+ * which must hold nothing but what this function returned for the same text.
  *
  * @see RFC 7515 §5.2, steps 1 to 5, and §7.1; RFC 7519 §7.2
  */
-export function parseCompact(text: string): CompactJws | CompactFault {
+export function parseCompact(text: string, known?: KnownHeaders): CompactJws | CompactFault {
   const first = text.indexOf('.')
   const second = text.indexOf('.', first + 1)
   if (first < 0 || second < 0 || text.indexOf('.', second + 1) >= 0) return { fault: 'it does not have three parts' }
-  const header = parsePart(text, 0, first)
+  const bytes = bytesOf(text)
+  // Every index below is one of the string and of its bytes.
+  if (bytes.length !== text.length) return { fault: 'it holds characters beyond ASCII' }
+  const header = known?.get(text, first) ?? parsePart(bytes, 0, first)
   if (!header) return { fault: 'its header is not strict base64url over a strict JSON object' }
-  const payload = parsePart(text, first + 1, second)
+  const payload = parsePart(bytes, first + 1, second)
   if (!payload) return { fault: 'its payload is not strict base64url over a strict JSON object' }
-  const signature = decodeBase64url(text, second + 1)
-  if (!signature) return { fault: 'its signature is not strict base64url' }
+  const signature = freshBytes(decodedLength(bytes.length - second - 1))
+  if (!decodeBase64urlInto(bytes, second + 1, bytes.length, signature)) {
+    return { fault: 'its signature is not strict base64url' }
+  }
   if (signature.length === 0) return { fault: 'it has no signature' }
   return { header, payload, signedLength: second, signature }
 }
 
-function parsePart(text: string, start: number, end: number): JsonObject | undefined {
-  const bytes = decodeBase64url(text, start, end)
-  return bytes && parseStrictObject(bytes)
+/** Parses the header of a compact JWS alone. */
+export function parseHeader(text: string): JsonObject | undefined {
+  const bytes = bytesOf(text)
+  return parsePart(bytes, 0, bytes.length)
+}
+
+function bytesOf(text: string): Uint8Array {
+  if (text.length * 3 > ROOM_BYTES) return encoder.encode(text)
+  return encodedRoom.subarray(0, encoder.encodeInto(text, encodedRoom).written)
+}
+
+function parsePart(bytes: Uint8Array, start: number, end: number): JsonObject | undefined {
+  const length = decodedLength(end - start)
+  const decoded = length > ROOM_BYTES ? new Uint8Array(length) : decodedRoom.subarray(0, length)
+  return decodeBase64urlInto(bytes, start, end, decoded) ? parseStrictObject(decoded) : undefined
 }
