@@ -152,6 +152,15 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
   }
 
   return {
+    atHand(context) {
+      if (!held || closed || age(held) >= settings.maxStaleMs) return undefined
+      if (age(held) >= held.refreshFromMs) {
+        if (age(held) >= held.freshMs && backOff.failures() === 0) return undefined
+        if (backOff.remainingMs() === 0) loader.nudge(context)
+      }
+      return held.snapshot
+    },
+
     async current(context) {
       if (closed) throw unavailable('this resource server was closed', undefined)
       if (!held || age(held) >= settings.maxStaleMs) {
