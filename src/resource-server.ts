@@ -101,10 +101,10 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     }
     const issuer = await issuers.find(classified.issuer, context)
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
-    const result = await verifyJwt<Claims>(classified, issuer, judging, context)
+    const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
     headers.keep(token)
-    verified.set({ ...result, issuer, token, cachedMs: now() }, epoch)
-    return confirmed(token, result.accessToken, issuer, context)
+    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, cachedMs: now() }, epoch)
+    return confirmed(token, accessToken, issuer, context)
   }
 
   /**

@@ -153,11 +153,12 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
   return {
     atHand(context) {
-      if (!held || closed || age(held) >= settings.maxStaleMs) return undefined
-      if (age(held) >= held.refreshFromMs) {
-        if (age(held) >= held.freshMs && backOff.failures() === 0) return undefined
-        if (backOff.remainingMs() === 0) loader.nudge(context)
-      }
+      if (!held || closed) return undefined
+      const passed = age(held)
+      if (passed >= settings.maxStaleMs) return undefined
+      if (passed < held.refreshFromMs) return held.snapshot
+      if (passed >= held.freshMs && backOff.failures() === 0) return undefined
+      if (backOff.remainingMs() === 0) loader.nudge(context)
       return held.snapshot
     },
 

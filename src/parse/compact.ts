@@ -1,3 +1,4 @@
+import { bytesInPassing } from './ascii.ts'
 import { decodeBase64urlInto, decodedLength } from './base64url.ts'
 import { freshBytes } from './fresh-bytes.ts'
 import { type JsonObject, parseStrictObject } from './json.ts'
@@ -19,12 +20,8 @@ export interface KnownHeaders {
   readonly get: (text: string, length: number) => JsonObject | undefined
 }
 
-// Room for the bytes of one token and of one part of it, used from the first line of a call to the last and never beyond: an
-// ArrayBuffer for each would cost more than decoding. In UTF-8 a character takes three bytes at most.
-const ROOM_BYTES = 64 * 1024
-const encodedRoom = new Uint8Array(ROOM_BYTES)
-const decodedRoom = new Uint8Array(ROOM_BYTES)
-const encoder = new TextEncoder()
+// Room for one decoded part, used until it is parsed and never beyond: an ArrayBuffer for each would cost more than decoding.
+const room = new Uint8Array(48 * 1024)
 
 /**
  * Takes a compact JWS apart, each part decoded once, or says what is wrong with it.
@@ -38,7 +35,7 @@ export function parseCompact(text: string, known?: KnownHeaders): CompactJws | C
   const first = text.indexOf('.')
   const second = text.indexOf('.', first + 1)
   if (first < 0 || second < 0 || text.indexOf('.', second + 1) >= 0) return { fault: 'it does not have three parts' }
-  const bytes = bytesOf(text)
+  const bytes = bytesInPassing(text)
   // Every index below is one of the string and of its bytes.
   if (bytes.length !== text.length) return { fault: 'it holds characters beyond ASCII' }
   const header = known?.get(text, first) ?? parsePart(bytes, 0, first)
@@ -55,17 +52,12 @@ export function parseCompact(text: string, known?: KnownHeaders): CompactJws | C
 
 /** Parses the header of a compact JWS alone. */
 export function parseHeader(text: string): JsonObject | undefined {
-  const bytes = bytesOf(text)
+  const bytes = bytesInPassing(text)
   return parsePart(bytes, 0, bytes.length)
-}
-
-function bytesOf(text: string): Uint8Array {
-  if (text.length * 3 > ROOM_BYTES) return encoder.encode(text)
-  return encodedRoom.subarray(0, encoder.encodeInto(text, encodedRoom).written)
 }
 
 function parsePart(bytes: Uint8Array, start: number, end: number): JsonObject | undefined {
   const length = decodedLength(end - start)
-  const decoded = length > ROOM_BYTES ? new Uint8Array(length) : decodedRoom.subarray(0, length)
+  const decoded = length > room.length ? new Uint8Array(length) : room.subarray(0, length)
   return decodeBase64urlInto(bytes, start, end, decoded) ? parseStrictObject(decoded) : undefined
 }
