@@ -10,7 +10,7 @@ import type { StandardSchemaV1 } from './standard-schema.ts'
  * @see RFC 9068 §4, RFC 8707 §2
  */
 export function requireRecipient(token: AccessToken, { audience, clients }: Issuer): void {
-  if (audience && !token.audience.some((each) => audience.has(each))) {
+  if (audience && !isMeantFor(audience, token)) {
     const expected = [...audience].map(quote).join(' or ')
     const actual = token.audience.slice(0, 4).map(quote).join(', ') || 'none'
     throw new BearwardError('audience_mismatch', `claim \`aud\`: expected ${expected}, got ${actual}`)
@@ -18,6 +18,11 @@ export function requireRecipient(token: AccessToken, { audience, clients }: Issu
   if (clients && !(token.clientId !== undefined && clients.has(token.clientId))) {
     throw new BearwardError('client_refused', `client ${quote(token.clientId)} is none of the ${clients.size} accepted`)
   }
+}
+
+function isMeantFor(audience: ReadonlySet<string>, token: AccessToken): boolean {
+  for (const each of token.audience) if (audience.has(each)) return true
+  return false
 }
 
 /**

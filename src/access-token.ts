@@ -3,12 +3,17 @@ import { isObject, type JsonObject } from './parse/json.ts'
 import type { AccessToken, Actor, AuthorizationDetail } from './pipeline.ts'
 
 const TEN_YEARS_SECONDS = 10 * 366 * 24 * 60 * 60
+const FEW = 16
+const NONE: readonly never[] = Object.freeze([])
 
 /** An access token and the one claim that has no member of its own there. */
 export interface ReadToken {
   readonly accessToken: AccessToken
   readonly notBeforeSeconds: number | undefined
 }
+
+/** A frozen type while it is being written. */
+type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /**
  * Reads the registered claims into an `AccessToken`, each checked for type and bounds, whatever brought them: a JWT or an
@@ -39,21 +44,23 @@ export function readAccessToken(
   const tokenId = text(claims, 'jti')
   const confirmation = readConfirmation(claims)
   const actor: Actor | undefined = object(claims, 'act')
-  const accessToken: AccessToken = {
-    ...origin,
-    ...(subject !== undefined && { subject }),
-    ...(clientId !== undefined && { clientId }),
+  // Assigned one by one, as a spread for each member that may be absent costs more than all the checks.
+  const accessToken: Draft<AccessToken> = {
+    format: origin.format,
+    issuer: origin.issuer,
     audience: Object.freeze(readAudience(claims)),
     scopes: Object.freeze(expandScopes(readScopes(claims))),
-    ...(issuedAtSeconds !== undefined && { issuedAtSeconds }),
-    ...(expiresAtSeconds !== undefined && { expiresAtSeconds }),
-    ...(tokenId !== undefined && { tokenId }),
-    ...(confirmation && { confirmation }),
     authentication: readAuthentication(claims),
     authorizationDetails: readAuthorizationDetails(claims),
-    ...(actor && { actor }),
     claims,
   }
+  if (subject !== undefined) accessToken.subject = subject
+  if (clientId !== undefined) accessToken.clientId = clientId
+  if (issuedAtSeconds !== undefined) accessToken.issuedAtSeconds = issuedAtSeconds
+  if (expiresAtSeconds !== undefined) accessToken.expiresAtSeconds = expiresAtSeconds
+  if (tokenId !== undefined) accessToken.tokenId = tokenId
+  if (confirmation) accessToken.confirmation = confirmation
+  if (actor) accessToken.actor = actor
   return { accessToken: Object.freeze(accessToken), notBeforeSeconds }
 }
 
@@ -123,10 +130,11 @@ function strings(value: unknown): readonly string[] | undefined {
 
 function readClientId(claims: JsonObject): string | undefined {
   // Each is checked, so that junk in one is never hidden by another.
-  const [first] = ['client_id', 'cid', 'appid', 'azp']
-    .map((name) => text(claims, name))
-    .filter((id) => id !== undefined)
-  return first
+  const clientId = text(claims, 'client_id')
+  const cid = text(claims, 'cid')
+  const appId = text(claims, 'appid')
+  const authorizedParty = text(claims, 'azp')
+  return clientId ?? cid ?? appId ?? authorizedParty
 }
 
 function readAudience(claims: JsonObject): string[] {
@@ -145,7 +153,15 @@ function readScopes(claims: JsonObject): string[] {
   if (value === undefined) return []
   const list = typeof value === 'string' ? value.split(' ') : strings(value)
   if (!list) throw invalid(name, 'a space-delimited string or an array of strings', value)
-  return [...new Set(list.filter((scope) => scope !== ''))]
+  return distinct(list)
+}
+
+function distinct(list: readonly string[]): string[] {
+  // A set pays only for many, and for many nothing else does: the token may be a stranger's still.
+  if (list.length > FEW) return [...new Set(list.filter((scope) => scope !== ''))]
+  const scopes: string[] = []
+  for (const scope of list) if (scope !== '' && !scopes.includes(scope)) scopes.push(scope)
+  return scopes
 }
 
 function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
@@ -162,16 +178,16 @@ function readAuthentication(claims: JsonObject): AccessToken['authentication'] {
   const methods = member(claims, 'amr')
   const amr = strings(methods)
   if (methods !== undefined && !amr) throw invalid('amr', 'an array of strings', methods)
-  return Object.freeze({
-    ...(acr !== undefined && { acr }),
-    ...(amr && { amr }),
-    ...(authTimeSeconds !== undefined && { authTimeSeconds }),
-  })
+  const authentication: Draft<AccessToken['authentication']> = {}
+  if (acr !== undefined) authentication.acr = acr
+  if (amr) authentication.amr = amr
+  if (authTimeSeconds !== undefined) authentication.authTimeSeconds = authTimeSeconds
+  return Object.freeze(authentication)
 }
 
 function readAuthorizationDetails(claims: JsonObject): readonly AuthorizationDetail[] {
   const value = member(claims, 'authorization_details')
-  if (value === undefined) return Object.freeze([])
+  if (value === undefined) return NONE
   if (!Array.isArray(value) || !value.every((detail) => isObject(detail) && typeof detail['type'] === 'string')) {
     throw invalid('authorization_details', 'an array of objects that name their type', value)
   }

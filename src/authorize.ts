@@ -45,8 +45,9 @@ export function deny(reason: string, options: { readonly scopes?: readonly strin
 export function scope(...names: readonly [string, ...string[]]): Requirement {
   const needed = requireNames('scope()', names)
   return requirement(needed, (token) => {
+    if (needed.every((name) => token.scopes.includes(name))) return granted
     const missing = needed.filter((name) => !token.scopes.includes(name))
-    return missing.length === 0 ? granted : deny(`the token lacks scope ${missing.join(', ')}`, { scopes: needed })
+    return deny(`the token lacks scope ${missing.join(', ')}`, { scopes: needed })
   })
 }
 

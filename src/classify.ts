@@ -1,4 +1,5 @@
 import { BearwardError } from './errors.ts'
+import type { KnownHeaders } from './parse/compact.ts'
 import type { OpaqueToken, UnverifiedJwt } from './pipeline.ts'
 import { readUnverifiedJwt } from './unverified-jwt.ts'
 
@@ -8,11 +9,11 @@ import { readUnverifiedJwt } from './unverified-jwt.ts'
  * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
  * @see RFC 7516 §9 on telling JWS from JWE
  */
-export function classifyToken(token: string): UnverifiedJwt | OpaqueToken {
+export function classifyToken(token: string, known?: KnownHeaders): UnverifiedJwt | OpaqueToken {
   // A header's base64url begins with `e`, as its JSON begins with `{`.
   if (!token.startsWith('e')) return { kind: 'opaque', token }
   const dots = countDots(token)
-  if (dots === 2) return readUnverifiedJwt(token)
+  if (dots === 2) return readUnverifiedJwt(token, known)
   if (dots < 2) return { kind: 'opaque', token }
   // A lenient endpoint might read a JWT out of it, past all that is checked here.
   const what =

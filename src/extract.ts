@@ -1,4 +1,5 @@
 import { BearwardError } from './errors.ts'
+import { isBearerToken } from './parse/ascii.ts'
 import type { Credential, RequestView } from './pipeline.ts'
 
 export interface ExtractSettings {
@@ -8,8 +9,6 @@ export interface ExtractSettings {
 
 const FORM_MS = 10_000
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
-// b64token: RFC 6750 §2.1.
-const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
 /**
@@ -34,7 +33,7 @@ export async function extractCredential(
     throw new BearwardError('credentials_missing', 'the request carries no Bearer credentials')
   }
   requireSize(token, settings)
-  if (!TOKEN.test(token)) {
+  if (!isBearerToken(token)) {
     throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
   }
   return { scheme: 'Bearer', token }
@@ -53,7 +52,7 @@ export function takeToken(token: string, settings: ExtractSettings): Credential 
   if (token.startsWith('{')) {
     throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
   }
-  if (!TOKEN.test(token)) {
+  if (!isBearerToken(token)) {
     throw new BearwardError('token_malformed', 'the token is empty or holds characters that RFC 6750 §2.1 forbids')
   }
   return { scheme: 'Bearer', token }
@@ -103,7 +102,7 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
   const token = space < 0 ? '' : value.slice(space).replace(/^ +/, '')
   if (token === '') throw new BearwardError('credentials_malformed', 'the scheme Bearer stands without a token')
   requireSize(token, settings)
-  if (ANOTHER_CREDENTIAL.test(token)) throw severalCredentials()
+  if (token.includes(',') && ANOTHER_CREDENTIAL.test(token)) throw severalCredentials()
   return token
 }
 

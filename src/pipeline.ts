@@ -121,6 +121,8 @@ export interface KeySource {
    * @throws {BearwardError} issuer_unavailable
    */
   readonly current: (context: CallContext) => Promise<KeySnapshot>
+  /** The keys that `current` would resolve to without a wait, or `undefined`. Starts a refresh that is due. */
+  readonly atHand?: (context: CallContext) => KeySnapshot | undefined
   /**
    * Newer keys than `seen`, fetched if the cooldown allows, or `undefined`.
    * The answer of the issuer's outage is `undefined` as well; see `failing`.

@@ -5,18 +5,27 @@ import { requireBinding } from './constrain.ts'
 import { BearwardError } from './errors.ts'
 import { extractCredential, takeToken } from './extract.ts'
 import { readForm } from './parse/form.ts'
+import { createHeaderMemo } from './parse/header-memo.ts'
 import { createIntrospection } from './introspect/introspection.ts'
 import { createIssuerRegistry } from './issuer/registry.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
 import type { ResourceServerOptions } from './options/public.ts'
 import { parseOptions } from './options/settings.ts'
-import type { AccessToken, CallContext, Credential, Issuer, IssuerState, JwtClaims, RequestView } from './pipeline.ts'
+import type {
+  AccessToken,
+  BearwardEvent,
+  CallContext,
+  Issuer,
+  IssuerState,
+  JwtClaims,
+  RequestView,
+} from './pipeline.ts'
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
 import { createScopeExpansion } from './scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
 import { createSharedCache } from './tiers/shared-cache.ts'
 import { verifyJwt } from './verify/jwt.ts'
-import { createTokenCache } from './verify/token-cache.ts'
+import { type CachedToken, createTokenCache } from './verify/token-cache.ts'
 
 /** The claims that come out of a schema, or plain JSON without one. */
 export type ClaimsOf<Schema> = Schema extends StandardSchemaV1 ? SchemaOutput<Schema> : JwtClaims
@@ -74,7 +83,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const settings = parseOptions(options)
   const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
   const shared = createSharedCache(settings)
-  const issuers = createIssuerRegistry(settings, shared)
+  const headers = createHeaderMemo()
+  const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, shared)
   const verified = createTokenCache<Claims>(settings.tokenCache, now)
   const expandScopes = createScopeExpansion(settings.implied)
   const judging = { ...settings, expandScopes, shared }
@@ -82,32 +92,34 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false
 
-  /** classify → issuer → verify → constrain. */
-  async function validate({ token }: Credential, context: CallContext): Promise<AccessToken<Claims>> {
-    if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
-    const accessToken = await (recall(token, context) ?? verifyToken(token, context))
-    requireBinding(accessToken)
-    return accessToken
-  }
-
   /** Verifies a JWT here or asks its issuer about it, as that issuer is configured; asks about any other token. */
   async function verifyToken(token: string, context: CallContext): Promise<AccessToken<Claims>> {
     const epoch = verified.epoch()
-    const classified = classifyToken(token)
+    const classified = classifyToken(token, headers)
     if (classified.kind === 'opaque') {
       return introspection.introspect(token, await issuers.findForOpaque(token, context), context)
     }
     const issuer = await issuers.find(classified.issuer, context)
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
-    const result = await verifyJwt<Claims>(classified, issuer, judging, context)
-    verified.set({ ...result, issuer, token, cachedMs: now() }, epoch)
-    return confirmed(token, result.accessToken, issuer, context)
+    const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
+    headers.keep(token)
+    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, cachedMs: now() }, epoch)
+    return confirmed(token, accessToken, issuer, context)
   }
 
-  /** A verified token skips verification and nothing else: its time, its issuer and its key are checked again. */
-  function recall(token: string, context: CallContext): AccessToken<Claims> | Promise<AccessToken<Claims>> | undefined {
-    const entry = verified.get(token)
-    if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) return undefined
+  /**
+   * classify → issuer → verify, and constrain left to the caller. A token that was verified before skips verification and
+   * nothing else: its time, its issuer and its key are checked again.
+   */
+  function validate(
+    token: string,
+    entry: CachedToken<Claims> | undefined,
+    context: CallContext,
+  ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
+    if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
+    if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) {
+      return verifyToken(token, context)
+    }
     requireTimely(entry.accessToken, entry.notBeforeSeconds, now(), clockToleranceSeconds)
     return confirmed(token, entry.accessToken, entry.issuer, context)
   }
@@ -133,19 +145,42 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     }
   }
 
-  async function reported<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (error instanceof BearwardError) emit({ type: 'token_refused', code: error.code, message: error.message })
-      throw error
-    }
+  function watchKeys(event: BearwardEvent): void {
+    // Headers are forgotten with the keys that they came with, so that those of old keys do not pile up.
+    if (event.type === 'keys_loaded') headers.forgetAll()
+    emit(event)
+  }
+
+  /** Tells who listens what was refused, and why. */
+  function report(error: unknown): void {
+    if (error instanceof BearwardError) emit({ type: 'token_refused', code: error.code, message: error.message })
   }
 
   return {
-    verify: (token, context = {}) => reported(async () => validate(takeToken(token, settings), context)),
-    authenticate: (request, context = {}) =>
-      reported(async () => validate(await extractCredential(viewOf(request), settings, context.signal), context)),
+    async verify(token, context = {}) {
+      try {
+        const entry = typeof token === 'string' ? verified.get(token) : undefined
+        // A token that is known, letter by letter, passed extract's checks when it was new.
+        if (!entry) takeToken(token, settings)
+        const accessToken = await validate(token, entry, context)
+        requireBinding(accessToken)
+        return accessToken
+      } catch (error) {
+        report(error)
+        throw error
+      }
+    },
+    async authenticate(request, context = {}) {
+      try {
+        const { token } = await extractCredential(viewOf(request), settings, context.signal)
+        const accessToken = await validate(token, verified.get(token), context)
+        requireBinding(accessToken)
+        return accessToken
+      } catch (error) {
+        report(error)
+        throw error
+      }
+    },
     authorize: authorizeToken,
     challenge: (error, context = {}) => buildChallenge(error, context.requirement, challengeSettings),
     metadata: () => resourceMetadata.document,

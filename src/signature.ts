@@ -1,5 +1,6 @@
-import { signatureAlgorithm } from './algorithms.ts'
+import { type SignatureAlgorithm, signatureAlgorithm } from './algorithms.ts'
 import { BearwardError, quote } from './errors.ts'
+import { freshBytes } from './parse/fresh-bytes.ts'
 import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from './pipeline.ts'
 
 const encoder = new TextEncoder()
@@ -25,39 +26,42 @@ export async function verifySignature(
   issuer: Issuer,
   context: CallContext,
 ): Promise<VerificationKey> {
-  const keys = await issuer.keys.current(context)
-  const key = await findSigner(jwt, keys, undefined)
-  if (key) return key
-  const newer = await issuer.keys.renewed(keys, context)
-  const newerKey = newer && (await findSigner(jwt, newer, keys))
-  if (newerKey) return newerKey
-  throw refusal(jwt, issuer, newer ?? keys)
-}
-
-async function findSigner(
-  jwt: UnverifiedJwt,
-  keys: KeySnapshot,
-  tried: KeySnapshot | undefined,
-): Promise<VerificationKey | undefined> {
-  for (const key of keys.select(jwt.keyId, jwt.algorithm)) {
-    if (!tried?.has(key) && (await isSignedBy(key, jwt))) return key
+  const { keyId, algorithm, signature } = jwt
+  const input = signingInput(jwt)
+  // No `await` before the first key is tried, where none is needed: the caller goes on while another thread verifies.
+  let keys = issuer.keys.atHand?.(context) ?? (await issuer.keys.current(context))
+  let tried: KeySnapshot | undefined
+  for (;;) {
+    // One loop in one function: what runs for every token costs less than with a promise for every step.
+    for (const key of keys.select(keyId, algorithm)) {
+      if (tried?.has(key)) continue
+      try {
+        const imported = key.cryptoKey(algorithm)
+        const cryptoKey = imported instanceof Promise ? await imported : imported
+        if (await crypto.subtle.verify(parametersOf(algorithm), cryptoKey, signature, input)) return key
+      } catch {
+        // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.
+      }
+    }
+    const newer: KeySnapshot | undefined = tried ? undefined : await issuer.keys.renewed(keys, context)
+    if (!newer) throw refusal(jwt, issuer, keys)
+    tried = keys
+    keys = newer
   }
-  return undefined
 }
 
-async function isSignedBy(
-  key: VerificationKey,
-  { token, algorithm, signedLength, signature }: UnverifiedJwt,
-): Promise<boolean> {
+/** @throws {TypeError} where nothing verifies such an algorithm */
+function parametersOf(algorithm: string): SignatureAlgorithm['parameters'] {
   const parameters = signatureAlgorithm(algorithm)?.parameters
-  if (!parameters) return false
-  try {
-    const cryptoKey = await key.cryptoKey(algorithm)
-    return await crypto.subtle.verify(parameters, cryptoKey, signature, encoder.encode(token.slice(0, signedLength)))
-  } catch {
-    // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.
-    return false
-  }
+  if (parameters) return parameters
+  throw new TypeError('no such algorithm')
+}
+
+/** The bytes that were signed. They are ASCII, as every part of the token was decoded from base64url. */
+function signingInput({ token, signedLength }: UnverifiedJwt): Uint8Array<ArrayBuffer> {
+  const bytes = freshBytes(signedLength)
+  encoder.encodeInto(token.slice(0, signedLength), bytes)
+  return bytes
 }
 
 function refusal(

@@ -1,5 +1,5 @@
 import { BearwardError, quote } from './errors.ts'
-import { parseCompact } from './parse/compact.ts'
+import { type KnownHeaders, parseCompact } from './parse/compact.ts'
 import type { JsonObject } from './parse/json.ts'
 import type { JwtClaims, Unverified, UnverifiedJwt } from './pipeline.ts'
 
@@ -10,8 +10,8 @@ import type { JwtClaims, Unverified, UnverifiedJwt } from './pipeline.ts'
  * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
  * @see RFC 7515 §5.2, RFC 7519 §7.2
  */
-export function readUnverifiedJwt(token: string): UnverifiedJwt {
-  const jws = parseCompact(token)
+export function readUnverifiedJwt(token: string, known?: KnownHeaders): UnverifiedJwt {
+  const jws = parseCompact(token, known)
   if ('fault' in jws) throw malformed(jws.fault)
   const { header, payload } = jws
   if (member(header, 'crit') !== undefined)
@@ -30,12 +30,19 @@ export function readUnverifiedJwt(token: string): UnverifiedJwt {
     token,
     algorithm,
     keyId: optionalText(header, 'kid'),
-    type: type && (type.toLowerCase().replace(/^application\//, '') as Unverified<string>),
+    type: type && mediaType(type),
     issuer: issuer as Unverified<string>,
     claims: payload as Unverified<JwtClaims>,
     signedLength: jws.signedLength,
     signature: jws.signature,
   }
+}
+
+/** As it is compared: RFC 7515 §4.1.9 leaves out the prefix, and media types know no case. */
+function mediaType(type: Unverified<string>): Unverified<string> {
+  // What nearly every access token says.
+  if (type === 'at+jwt') return type
+  return type.toLowerCase().replace(/^application\//, '') as Unverified<string>
 }
 
 function malformed(reason: string): BearwardError {

@@ -151,7 +151,19 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     return passed < 0 ? Math.min(freshMs, settings.maxStaleMs - 1) : passed
   }
 
+  function atHand(context: CallContext): KeySnapshot | undefined {
+    if (!held || closed) return undefined
+    const passed = age(held)
+    if (passed >= settings.maxStaleMs) return undefined
+    if (passed < held.refreshFromMs) return held.snapshot
+    if (passed >= held.freshMs && backOff.failures() === 0) return undefined
+    if (backOff.remainingMs() === 0) loader.nudge(context)
+    return held.snapshot
+  }
+
   return {
+    atHand,
+
     async current(context) {
       if (closed) throw unavailable('this resource server was closed', undefined)
       if (!held || age(held) >= settings.maxStaleMs) {
@@ -186,13 +198,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       return snapshot === seen ? undefined : snapshot
     },
 
-    stillHolds(key, context) {
-      if (!held || closed || age(held) >= settings.maxStaleMs || !held.snapshot.has(key)) return false
-      if (age(held) < held.refreshFromMs) return true
-      if (age(held) >= held.freshMs && backOff.failures() === 0) return false
-      if (backOff.remainingMs() === 0) loader.nudge(context)
-      return true
-    },
+    stillHolds: (key, context) => held !== undefined && held.snapshot.has(key) && atHand(context) !== undefined,
 
     failing: () => (backOff.failures() > 0 ? lastFault : undefined),
 

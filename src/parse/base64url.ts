@@ -1,8 +1,11 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const INVALID = 0xff
 
-const values = new Uint8Array(128).fill(INVALID)
+// One entry for each byte, so that no index is out of bounds.
+const values = new Uint8Array(256).fill(INVALID)
 for (let value = 0; value < ALPHABET.length; value++) values[ALPHABET.charCodeAt(value)] = value
+
+const encoder = new TextEncoder()
 
 /**
  * Decodes `text` from index `start` to `end` as canonical base64url, or returns `undefined`.
@@ -17,36 +20,49 @@ export function decodeBase64url(
   start = 0,
   end: number = text.length,
 ): Uint8Array<ArrayBuffer> | undefined {
-  const length = end - start
-  const rest = length & 3
-  if (rest === 1) return undefined
-  const bytes = new Uint8Array((length * 3) >> 2)
+  const encoded = encoder.encode(text.slice(start, end))
+  const decoded = new Uint8Array(decodedLength(encoded.length))
+  return decodeBase64urlInto(encoded, 0, encoded.length, decoded) ? decoded : undefined
+}
+
+/** How many bytes so many characters of base64url stand for. */
+export function decodedLength(characters: number): number {
+  return (characters * 3) >> 2
+}
+
+/**
+ * As `decodeBase64url`, from bytes to bytes: twice as fast as from a string. Returns `false` for what is not canonical;
+ * `target` then holds nothing of use.
+ */
+export function decodeBase64urlInto(source: Uint8Array, start: number, end: number, target: Uint8Array): boolean {
+  const rest = (end - start) & 3
+  if (rest === 1) return false
   const whole = end - rest
   let at = 0
   for (let index = start; index < whole; index += 4) {
-    const a = valueAt(text, index)
-    const b = valueAt(text, index + 1)
-    const c = valueAt(text, index + 2)
-    const d = valueAt(text, index + 3)
+    const a = valueAt(source, index)
+    const b = valueAt(source, index + 1)
+    const c = valueAt(source, index + 2)
+    const d = valueAt(source, index + 3)
     // Values are six bits wide, so that INVALID shows in the two upper bits of the union.
-    if ((a | b | c | d) > 63) return undefined
-    bytes[at++] = (a << 2) | (b >> 4)
-    bytes[at++] = (b << 4) | (c >> 2)
-    bytes[at++] = (c << 6) | d
+    if ((a | b | c | d) > 63) return false
+    target[at++] = (a << 2) | (b >> 4)
+    target[at++] = (b << 4) | (c >> 2)
+    target[at++] = (c << 6) | d
   }
-  if (rest === 0) return bytes
-  const a = valueAt(text, whole)
-  const b = valueAt(text, whole + 1)
-  if ((a | b) > 63) return undefined
-  bytes[at++] = (a << 2) | (b >> 4)
-  if (rest === 2) return (b & 0b1111) === 0 ? bytes : undefined
-  const c = valueAt(text, whole + 2)
-  if (c > 63 || (c & 0b11) !== 0) return undefined
-  bytes[at] = (b << 4) | (c >> 2)
-  return bytes
+  if (rest === 0) return true
+  const a = valueAt(source, whole)
+  const b = valueAt(source, whole + 1)
+  if ((a | b) > 63) return false
+  target[at++] = (a << 2) | (b >> 4)
+  if (rest === 2) return (b & 0b1111) === 0
+  const c = valueAt(source, whole + 2)
+  if (c > 63 || (c & 0b11) !== 0) return false
+  target[at] = (b << 4) | (c >> 2)
+  return true
 }
 
-function valueAt(text: string, index: number): number {
-  // Out of the table's range an index reads undefined: every character beyond ASCII.
-  return values[text.charCodeAt(index)] ?? INVALID
+function valueAt(source: Uint8Array, index: number): number {
+  // Both are in bounds; beyond the end of `source` a character would be missing, and INVALID is what that means.
+  return values[source[index] ?? INVALID] ?? INVALID
 }

