@@ -186,7 +186,7 @@ export type BearwardEvent =
       readonly tier: string
       readonly operation: 'get' | 'put' | 'delete'
       readonly message: string
-      /** Until then it is not tried again; 0 where one entry was to blame. */
+      /** Until then it is not tried again; 0 where one entry was to blame, and for deletions: these are tried every time. */
       readonly retryInMs: number
     }
   | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }

@@ -1,4 +1,5 @@
 import { encode } from 'jose/base64url'
+import { LRUCache } from 'lru-cache'
 import { messageOf } from '../errors.ts'
 import type { TierSettings } from '../options/tiers.ts'
 import { isObject, type JsonObject, parseStrictObject } from '../parse/json.ts'
@@ -76,6 +77,7 @@ interface Watched {
 const VERSION = 1
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_CHARACTERS = 1024 * 1024
+const MAX_FORGOTTEN = 10_000
 // Clocks of a fleet differ a little.
 const MAX_SKEW_MS = 60_000
 
@@ -97,6 +99,9 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     writes: createBackOff(now),
   }))
 
+  // A deletion that failed, or that a slow put of another process overtook, must not bring back what was forgotten here.
+  const forgotten = new LRUCache<string, number>({ max: MAX_FORGOTTEN })
+
   /** Answers about tokens are shared sealed or not at all. */
   function mayHold({ answers = true }: CacheTier, kind: string): boolean {
     return kind !== 'answer' || (answers && sealing !== undefined)
@@ -114,7 +119,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   /** Runs one operation in bounded time; `undefined` where the tier failed or is left alone for a while. */
   async function run<T>(
     one: Watched,
-    operation: Operation,
+    operation: 'get' | 'put',
     work: () => Promise<T>,
   ): Promise<{ result: T } | undefined> {
     const health = operation === 'get' ? one.reads : one.writes
@@ -147,7 +152,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
       throw new TypeError('its entry has not the right shape')
     const nowMs = now()
     if (originMs > nowMs + MAX_SKEW_MS) throw new TypeError('its entry comes from the future')
-    if (nowMs >= expiresMs) return undefined
+    if (nowMs >= expiresMs || originMs <= (forgotten.get(name) ?? Number.NEGATIVE_INFINITY)) return undefined
     const saidMs = Math.min(originMs, nowMs)
     const value = await parse(data, saidMs)
     return value === undefined ? undefined : { value, originMs: saidMs, expiresMs }
@@ -184,7 +189,17 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   }
 
   async function forget(name: string): Promise<void> {
-    await Promise.all(holding(name).map((one) => run(one, 'delete', async () => one.tier.delete(name))))
+    forgotten.set(name, now())
+    await Promise.all(holding(name).map((one) => deleteFrom(one, name)))
+  }
+
+  /** Tries every time: whoever revokes a token must get through to a tier that takes no entries, as a full memory does. */
+  async function deleteFrom(one: Watched, name: string): Promise<void> {
+    try {
+      await within(async () => one.tier.delete(name), one.timeoutMs)
+    } catch (fault) {
+      report(one, 'delete', fault, 0)
+    }
   }
 
   async function read<T>(
