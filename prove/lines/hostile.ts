@@ -222,7 +222,7 @@ async function measureIsolates(proof: Proof): Promise<Measure> {
       const token = await freshToken(0)
       // The first request of an isolate compiles the Worker.
       await isolate.ask('warm-up', '/orders')
-      if (answer) isolate.upstream.answer = answer
+      if (answer) isolate.upstream.reply = answer
       else isolate.upstream.hangs = 'always'
       const startMs = performance.now()
       const answers = Array.from({ length: bySize(proof, CALLERS, 5) }, async () => {
@@ -232,7 +232,7 @@ async function measureIsolates(proof: Proof): Promise<Measure> {
       })
       await Promise.all(answers)
       trapped += countOf(isolate.asked, '/trap')
-      isolate.upstream.answer = undefined
+      isolate.upstream.reply = undefined
       isolate.upstream.hangs = 'never'
       await isolate.moveClock(31_000)
       refused.push((await isolate.ask(token, HASTY)).code)

@@ -6,7 +6,7 @@ import type { IssuerSettings } from '../options/issuer.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import type { CallContext } from '../pipeline.ts'
 import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
-import { sharedIdentity } from './shared-keys.ts'
+import { sharedIdentity, TIERS_PART } from './shared-keys.ts'
 
 /** An issuer's metadata, fetched when first needed and again, in the background, when it has grown old. */
 export interface MetadataSource {
@@ -91,7 +91,8 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   async function readShared(leader: CallContext): Promise<SharedEntry<FoundMetadata> | undefined> {
     if (!settings.shared.holds('metadata')) return undefined
     name ??= await sharedName('metadata', sharedIdentity(issuer, settings))
-    return settings.shared.read(name, { parse: parseShared, suffices }, leader)
+    const withinMs = settings.timeoutMs * TIERS_PART
+    return settings.shared.read(name, { parse: parseShared, suffices, withinMs }, leader)
   }
 
   /** @throws where the entry is not what this issuer's addresses could have answered */

@@ -11,7 +11,7 @@ export interface FetchedKeys extends PublishedKeys {
   readonly document: Record<string, unknown>
 }
 
-export interface SharedKeysSettings extends Pick<KeySettings, 'refreshMs' | 'maxStaleMs' | 'cooldownMs'> {
+export interface SharedKeysSettings extends Pick<KeySettings, 'refreshMs' | 'maxStaleMs' | 'cooldownMs' | 'timeoutMs'> {
   readonly shared: SharedCache
   readonly identity: string
   readonly algorithms: IssuerSettings['algorithms']
@@ -32,6 +32,12 @@ interface Shared extends UsableKeys {
   readonly extraMs: number | undefined
 }
 
+/**
+ * Part of the time for one load that the tiers may take for the keys, and once more for the metadata: where they hang, the
+ * rest is the issuer's.
+ */
+export const TIERS_PART: number = 1 / 3
+
 /** How processes that got their keys from each other spread their refreshes. */
 export const SPREAD = 0.15
 
@@ -41,7 +47,7 @@ export const SPREAD = 0.15
  */
 export function loadShared(
   fetchKeys: (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<FetchedKeys>,
-  { shared, identity, algorithms, now, refreshMs, maxStaleMs, cooldownMs }: SharedKeysSettings,
+  { shared, identity, algorithms, now, refreshMs, maxStaleMs, cooldownMs, timeoutMs }: SharedKeysSettings,
 ): LoadKeys {
   let name: string | undefined
 
@@ -58,7 +64,12 @@ export function loadShared(
       if (usable.keys.length === 0) throw new TypeError('its key set holds no usable key')
       return { ...usable, maxAgeSeconds: number(data['maxAgeSeconds']), extraMs: number(data['extraMs']) }
     }
-    const entry = await shared.read(name, { parse, suffices: (each) => suffices(each, wanted) }, leader)
+    const reading = {
+      parse,
+      suffices: (each: SharedEntry<Shared>) => suffices(each, wanted),
+      withinMs: timeoutMs * TIERS_PART,
+    }
+    const entry = await shared.read(name, reading, leader)
     if (entry && suffices(entry, wanted)) return published(entry)
     // Old keys of another process bridge the issuer's outage just as our own would.
     if (entry && now() - entry.originMs < maxStaleMs) wanted.adopt(published(entry))

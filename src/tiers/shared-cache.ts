@@ -25,6 +25,8 @@ export interface SharedReading<T> {
   readonly parse: (data: JsonObject, originMs: number) => T | undefined | Promise<T | undefined>
   /** Whether the entry will do, so that no other tier need be asked. */
   readonly suffices: (entry: SharedEntry<T>) => boolean
+  /** The longest that all tiers together may take, where their own times would be longer. */
+  readonly withinMs?: number
 }
 
 /** The shared tiers behind the caches of this process: read in order, written behind, passed over where they fail. */
@@ -121,11 +123,12 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     one: Watched,
     operation: 'get' | 'put',
     work: () => Promise<T>,
+    limitMs = one.timeoutMs,
   ): Promise<{ result: T } | undefined> {
     const health = operation === 'get' ? one.reads : one.writes
     if (health.remainingMs() > 0) return undefined
     try {
-      const result = await within(work, one.timeoutMs)
+      const result = await within(work, limitMs)
       health.succeed()
       return { result }
     } catch (fault) {
@@ -158,8 +161,13 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     return value === undefined ? undefined : { value, originMs: saidMs, expiresMs }
   }
 
-  async function readFrom<T>(one: Watched, name: string, reading: SharedReading<T>): Promise<Found<T> | undefined> {
-    const got = await run(one, 'get', async () => one.tier.get(name))
+  async function readFrom<T>(
+    one: Watched,
+    name: string,
+    reading: SharedReading<T>,
+    limitMs: number,
+  ): Promise<Found<T> | undefined> {
+    const got = await run(one, 'get', async () => one.tier.get(name), limitMs)
     const text = got?.result
     if (text === undefined || text === null) return undefined
     try {
@@ -210,8 +218,10 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     // Those that answered and had nothing of use get what a farther one has.
     const wanting: Watched[] = []
     let newest: Found<T> | undefined
-    for (const one of holding(name)) {
-      const found = await readFrom(one, name, reading)
+    const asked = holding(name)
+    const share = Math.min(1, (reading.withinMs ?? Infinity) / patienceOf(asked))
+    for (const one of asked) {
+      const found = await readFrom(one, name, reading, Math.ceil(one.timeoutMs * share))
       if (found && reading.suffices(found)) {
         behind(putText(wanting, name, found.text, found.expiresMs), context)
         return found
@@ -232,8 +242,12 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     },
 
     forget,
-    patienceMs: watched.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0),
+    patienceMs: patienceOf(watched),
   }
+}
+
+function patienceOf(tiers: readonly Watched[]): number {
+  return tiers.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0)
 }
 
 /** Waits for a promise no longer than `ms`, on a timer of its own that keeps no process alive. */

@@ -7,13 +7,18 @@ import { type RunningWorker, runWorker } from './run-worker.ts'
 export interface Isolate extends RunningWorker {
   /** Paths asked of the issuer, in order. */
   readonly asked: string[]
-  /** What the issuer publishes from now on, and how. */
+  /** What the issuer publishes and answers from now on, and how. */
   readonly upstream: {
     keys: readonly unknown[]
     delayMs: number
     hangs: 'never' | 'always' | 'for keys'
+    isDown: boolean
+    /** Its metadata is at OpenID's address alone. */
+    isOpenId: boolean
+    /** About every token that it is asked about. */
+    answer: Record<string, unknown>
     /** Answers in place of every document. */
-    answer?: (() => Response) | undefined
+    reply?: (() => Response) | undefined
   }
   readonly moveClock: (skewMs: number) => Promise<void>
 }
@@ -25,29 +30,41 @@ export function bundleTestWorker(library?: URL): Promise<string> {
 
 export async function startIsolate(script: string, keys: readonly unknown[]): Promise<Isolate> {
   const asked: string[] = []
-  const upstream: Isolate['upstream'] = { keys, delayMs: 0, hangs: 'never' }
+  const upstream: Isolate['upstream'] = {
+    keys,
+    delayMs: 0,
+    hangs: 'never',
+    isDown: false,
+    isOpenId: false,
+    answer: { active: false },
+  }
 
   async function outbound(request: { readonly url: string }): Promise<Response> {
     const { pathname } = new URL(request.url)
     asked.push(pathname)
-    const { delayMs, hangs, answer } = upstream
+    const { delayMs, hangs, reply } = upstream
     if (hangs === 'always' || (hangs === 'for keys' && pathname === '/jwks')) await new Promise(() => {})
     await new Promise((resolve) => setTimeout(resolve, delayMs))
-    if (answer) return answer()
+    if (reply) return reply()
+    if (upstream.isDown) return new Response('down', { status: 503 })
     if (pathname === '/jwks') return Response.json({ keys: upstream.keys })
-    if (pathname.endsWith('/oauth-authorization-server')) {
-      return Response.json({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` })
+    if (pathname === '/introspect') return Response.json(upstream.answer)
+    if (pathname.endsWith(upstream.isOpenId ? '/openid-configuration' : '/oauth-authorization-server')) {
+      return Response.json({
+        issuer: ISSUER,
+        jwks_uri: `${ISSUER}/jwks`,
+        introspection_endpoint: `${ISSUER}/introspect`,
+      })
     }
     return new Response('not here', { status: 404 })
   }
 
   const worker = await runWorker(script, outbound)
-  return {
-    ...worker,
+  return Object.assign(worker, {
     asked,
     upstream,
-    async moveClock(skewMs) {
+    async moveClock(skewMs: number) {
       await (await fetch(`${worker.origin}/clock?skewMs=${skewMs}`)).text()
     },
-  }
+  })
 }
