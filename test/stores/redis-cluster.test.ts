@@ -25,7 +25,7 @@ describe.each(clientKinds)('a tier on a cluster of redis-servers by $name', ({ o
 
   test('spreads answers over every node', async () => {
     for (const node of cluster.nodes) await node.command('FLUSHALL')
-    const one = await sealedMember([redisTier(opened.client)])
+    const one = await sealedMember([redisTier(opened.client, { timeoutMs: 5_000 })])
     expect(await one.check(await jwt('first'))).toBe('accepted')
     for (let index = 0; index < 30; index++) expect(await one.check(opaque(`spread-${index}`))).toBe('accepted')
     expect(one.failures()).toEqual([])
@@ -33,7 +33,7 @@ describe.each(clientKinds)('a tier on a cluster of redis-servers by $name', ({ o
     expect(Math.min(...sizes)).toBeGreaterThan(0)
     expect(sizes.reduce((sum, size) => sum + size)).toBe(32)
 
-    const other = await sealedMember([redisTier(opened.client)])
+    const other = await sealedMember([redisTier(opened.client, { timeoutMs: 5_000 })])
     for (let index = 0; index < 30; index++) expect(await other.check(opaque(`spread-${index}`))).toBe('accepted')
     expect(other.endpoint.asked).toEqual([])
   })

@@ -32,7 +32,7 @@ describe.each(clientKinds)('what a redis-server does with entries of $name:', ({
   let tier: CacheTier
   beforeAll(async () => {
     opened = await open(redis.port)
-    tier = redisTier(opened.client)
+    tier = redisTier(opened.client, { timeoutMs: 5_000 })
   })
   afterAll(() => opened.close())
 

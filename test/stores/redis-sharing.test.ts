@@ -34,7 +34,7 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
   async function tier(prefix?: string) {
     const one = await open(redis.port)
     opened.push(one)
-    return redisTier(one.client, { prefix })
+    return redisTier(one.client, { prefix, timeoutMs: 5_000 })
   }
 
   test('fetch metadata and keys once between them', async () => {
