@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { ROOT } from './sources.ts'
 
 const run = promisify(execFile)
@@ -57,7 +58,7 @@ describe('the packed tarball', () => {
     }
   })
 
-  test('the examples of the README and of the documents compile against it, strictly', async () => {
+  test('every entry point, and the examples of the README and of the documents, compile against it, strictly', async () => {
     const documents = [
       'README.md',
       'docs/caching.md',
@@ -77,6 +78,12 @@ describe('the packed tarball', () => {
       }
     }
     expect(count).toBeGreaterThanOrEqual(3)
+    // With the types of no platform at hand but Node's, those of Workers and of Redis clients included.
+    const entries = Object.keys(manifest.exports).filter((name) => name !== './package.json')
+    expect(entries.length).toBeGreaterThan(5)
+    const imports = entries.map((name, index) => `import * as entry${index} from 'bearward${name.slice(1)}'`)
+    const uses = entries.map((_, index) => `export const keys${index} = Object.keys(entry${index})`)
+    await writeFile(join(folder, 'entry-points.ts'), [...imports, ...uses].join('\n'))
     const compilerOptions = {
       target: 'es2023',
       lib: ['es2024', 'dom', 'dom.iterable'],

@@ -20,8 +20,14 @@ beforeAll(async () => {
 
 afterAll(() => rm(persistTo, { recursive: true, force: true }))
 
-function start(vars: Record<string, string>): Promise<RunningApi> {
-  return startWorker(bundle, { port: 0, vars, persistTo })
+function start(vars: Record<string, string>, kvNamespaces = bundle.kvNamespaces): Promise<RunningApi> {
+  return startWorker({ ...bundle, kvNamespaces }, { port: 0, vars, persistTo })
+}
+
+/** Leaves time for what is written behind the answers, and ends the Worker. */
+async function stop(api: RunningApi): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await api.stop()
 }
 
 async function statusOf(api: RunningApi, path: string, token?: string): Promise<number> {
@@ -38,9 +44,9 @@ test('wrangler.toml binds the namespace that the Worker looks for', () => {
 })
 
 describe.each([
-  ['caches and KV', true],
-  ['caches alone', false],
-])('a Worker that starts anew while its authorization server is down, with %s', (_, bindsKv) => {
+  ['caches and KV', ['BEARWARD_CACHE']],
+  ['caches alone', []],
+])('a Worker that starts anew while its authorization server is down, with %s', (_, kvNamespaces) => {
   test('accepts what the one before it could accept, and is ready', async () => {
     const authorizationServer = await startAuthorizationServer({ port: 0 })
     const { issuer } = authorizationServer
@@ -52,24 +58,41 @@ describe.each([
       clientCredentials(endpoints, clients.partner, wanted),
       clientCredentials(endpoints, clients.partner, wanted),
     ])
-    bundle = { ...bundle, kvNamespaces: bindsKv ? ['BEARWARD_CACHE'] : [] }
 
-    const before = await start(vars)
+    const before = await start(vars, kvNamespaces)
     try {
       expect(await statusOf(before, '/orders', jwt)).toBe(200)
       expect(await statusOf(before, '/orders', opaque)).toBe(200)
-      // What is written behind the answer is not cut off.
-      await new Promise((resolve) => setTimeout(resolve, 300))
     } finally {
-      await Promise.all([before.stop(), authorizationServer.stop()])
+      await Promise.all([stop(before), authorizationServer.stop()])
     }
 
-    const after = await start(vars)
+    const after = await start(vars, kvNamespaces)
     try {
       expect(await statusOf(after, '/readyz')).toBe(200)
       expect(await statusOf(after, '/orders', jwt)).toBe(200)
       expect(await statusOf(after, '/orders', opaque)).toBe(200)
       expect(await statusOf(after, '/orders', unasked)).toBe(503)
+    } finally {
+      await after.stop()
+    }
+  })
+
+  test('is ready where the one before it was asked for nothing but /readyz', async () => {
+    const authorizationServer = await startAuthorizationServer({ port: 0 })
+    const vars = { ISSUER: authorizationServer.issuer, RESOURCE: ordersResource }
+    const before = await start(vars, kvNamespaces)
+    try {
+      expect(await statusOf(before, '/readyz')).toBe(200)
+    } finally {
+      await Promise.all([stop(before), authorizationServer.stop()])
+    }
+    const after = await start(vars, kvNamespaces)
+    try {
+      expect(await statusOf(after, '/readyz')).toBe(200)
+      const elsewhere = await start({ ...vars, METADATA_URL: `${vars.ISSUER}/elsewhere` }, kvNamespaces)
+      // What was said elsewhere is nothing that was shared.
+      expect(await statusOf(elsewhere, '/readyz').finally(() => elsewhere.stop())).toBe(503)
     } finally {
       await after.stop()
     }

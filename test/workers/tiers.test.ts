@@ -7,6 +7,7 @@ import type { TierCall } from './tiers-worker.ts'
 
 const ACCEPTED = { status: 200, code: 'accepted' }
 const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' }
+const PATIENTLY = { timeout: 5_000 }
 const CACHE_ORIGIN = 'https://bearward.invalid/'
 
 let script = ''
@@ -61,7 +62,7 @@ async function getsOf(isolate: Isolate): Promise<number> {
 
 /** Waits for what is written behind the answers; then the calls by tier, operation and kind of entry, in order. */
 async function quiet(isolate: Isolate): Promise<string[]> {
-  await expect.poll(async () => (await callsOf(isolate)).filter(({ done }) => !done)).toEqual([])
+  await expect.poll(async () => (await callsOf(isolate)).filter(({ done }) => !done), PATIENTLY).toEqual([])
   return (await callsOf(isolate)).map(({ tier, operation, key }) => `${tier} ${operation} ${key.split(':')[2]}`)
 }
 
@@ -208,7 +209,7 @@ describe('answers about opaque tokens', () => {
     for (const [name, text] of Object.entries(stored)) {
       expect(name).not.toContain(token)
       expect(text).toMatch(/^k1\.[\w-]{16}\.[\w-]+$/)
-      for (const word of ['MarkOfAToken', 'MarkOfAClaim', 'user-1', 'issuer']) expect(atob64(text)).not.toContain(word)
+      for (const word of ['MarkOfAToken', 'MarkOfAClaim', 'user-1', 'issuer']) expect(decoded(text)).not.toContain(word)
     }
   })
 
@@ -222,7 +223,7 @@ describe('answers about opaque tokens', () => {
 })
 
 /** The text, and what stands in it in base64url. */
-function atob64(text: string): string {
+function decoded(text: string): string {
   return text + text.split('.').map((part) => Buffer.from(part, 'base64url').toString('latin1'))
 }
 
@@ -268,7 +269,7 @@ describe('a leader whose client resets its TCP connection while a tier is read',
     const token = await jwt()
     await isolate.read(how)
     const leader = isolate.send(token, path)
-    await expect.poll(async () => (await callsOf(isolate)).length).toBe(1)
+    await expect.poll(async () => (await callsOf(isolate)).length, PATIENTLY).toBe(1)
     const followers = Array.from({ length: 20 }, () => isolate.ask(token, path))
     await pause(200)
     leader.resetAndDestroy()
@@ -289,7 +290,7 @@ describe('a leader whose client resets its TCP connection while a tier is read',
       const isolate = await warm('/patient')
       await isolate.read('/tiers?hanging=cache-api')
       const leader = isolate.send(await jwt(), path)
-      await expect.poll(async () => (await callsOf(isolate)).length).toBe(1)
+      await expect.poll(async () => (await callsOf(isolate)).length, PATIENTLY).toBe(1)
       leader.resetAndDestroy()
       await isolate.read('/tiers')
       expect(await isolate.ask(await jwt(), path)).toEqual(ACCEPTED)
