@@ -25,6 +25,8 @@ interface Load {
   readonly owner: VirtualRequest | undefined
   readonly signal: AbortSignal
   readonly startedMs: number
+  /** When its key was last forgotten. */
+  readonly forgottenMs: number
   readonly beside: readonly Load[]
   answered?: boolean
 }
@@ -93,7 +95,8 @@ async function playOn(time: VirtualTime, script: readonly Step[]): Promise<Playe
 
   function load(key: string, signal: AbortSignal): Promise<Load> {
     const beside = loads.filter(isAlive)
-    const made: Load = { key, owner: time.current(), signal, startedMs: time.nowMs(), beside }
+    const forgottenMs = forgotten.get(key) ?? -1
+    const made: Load = { key, owner: time.current(), signal, startedMs: time.nowMs(), forgottenMs, beside }
     const { ends = 'never', afterMs = 0 } = fate ?? {}
     loads.push(made)
     return new Promise((resolve, reject) => {
@@ -198,8 +201,13 @@ test('a key is turned away only while the bound is used up, by loads that may be
   })
 })
 
-test('nobody is given what was being loaded when its key was forgotten', async () => {
-  await always(forgetting, ({ joins }) => {
+test('nobody is given what was being loaded when its key was forgotten, and one load runs for it since', async () => {
+  await always(forgetting, ({ joins, loads }) => {
+    for (const { key, forgottenMs, beside } of loads) {
+      for (const other of beside.filter((each) => each.key === key)) {
+        expect(other.startedMs).toBeLessThanOrEqual(forgottenMs)
+      }
+    }
     for (const { outcome, joinedMs, forgottenMs } of joins) {
       if (!outcome || outcome instanceof Error || joinedMs < forgottenMs) continue
       expect((outcome as Load).startedMs).toBeGreaterThanOrEqual(forgottenMs)
