@@ -71,9 +71,14 @@ function headerLines(headers: RequestView['headers'], name: string): string[] {
     const value = headers.get(name)
     return value === null ? [] : [value]
   }
-  return Object.entries(headers)
-    .filter(([key, value]) => key.toLowerCase() === name && value !== undefined)
-    .flatMap(([, value]) => value as string | string[])
+  const lines: string[] = []
+  for (const key in headers) {
+    // The length first, as it rules out nearly all of them.
+    if (key.length !== name.length || key.toLowerCase() !== name || !Object.hasOwn(headers, key)) continue
+    const value = headers[key] as string | string[] | undefined
+    if (value !== undefined) lines.push(...(Array.isArray(value) ? value : [value]))
+  }
+  return lines
 }
 
 function isHeaders(headers: RequestView['headers']): headers is Headers {

@@ -34,3 +34,15 @@ export function metadataAnswer(api: Pick<ResourceServer, 'metadata'>): Answer {
 export function asksForMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, path: string): boolean {
   return path === api.metadataPath && (method === 'GET' || method === 'HEAD')
 }
+
+// Addresses that a URL would leave as they are: none of these characters is encoded, decoded or taken for another.
+const PLAIN = /^[\w.~:/?@!$&()*+,;=-]+$/
+
+/** As `asksForMetadata`, of an absolute address. */
+export function addressesMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, url: string): boolean {
+  if (api.metadataPath === undefined) return false
+  // Nearly every address: parsing it would take longer than all that is done for a known token.
+  if (!url.endsWith(api.metadataPath) && PLAIN.test(url) && !url.includes('/.')) return false
+  const { pathname, search } = new URL(url)
+  return asksForMetadata(api, method, pathname + search)
+}

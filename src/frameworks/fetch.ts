@@ -4,7 +4,7 @@ import { boolean, functionOf, objectOf, optional, withDefault } from '../options
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { admit, isDenial, splitArguments } from './admit.ts'
-import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
+import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
 export type ResourceServerSource<Claims = JwtClaims, Env = unknown> =
@@ -83,8 +83,7 @@ export function protect<Claims, Env>(
 
   return async (request, env, ctx) => {
     const api = resourceServerOf(source, env as Env)
-    const { pathname, search } = new URL(request.url)
-    if (asksForMetadata(api, request.method, pathname + search)) return respond(metadataAnswer(api), request)
+    if (addressesMetadata(api, request.method, request.url)) return respond(metadataAnswer(api), request)
     if (preflight && isPreflight(request)) return preflight(request)
     const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
     let token: AccessToken<Claims> | undefined

@@ -5,7 +5,7 @@ import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } f
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { admit, isDenial, splitArguments } from './admit.ts'
-import { type Answer, asksForMetadata, metadataAnswer, refusalAnswer } from './answer.ts'
+import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
@@ -88,8 +88,7 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
 
   return async (request, response) => {
     const view = viewOf(request, origin, proxies)
-    const { pathname, search } = new URL(view.url)
-    if (asksForMetadata(api, view.method, pathname + search)) return respond(response, metadataAnswer(api))
+    if (addressesMetadata(api, view.method, view.url)) return respond(response, metadataAnswer(api))
     if (preflight && isPreflight(request)) return preflight(request, response)
     const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
     let token: AccessToken<Claims> | undefined
@@ -127,7 +126,7 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
 }
 
 function viewOf(request: IncomingMessage, origin: string, proxies: ReadonlySet<string>): RequestView {
-  const base = proxies.has(addressOf(request)) ? forwardedBase(request, origin) : origin
+  const base = proxies.size > 0 && proxies.has(addressOf(request)) ? forwardedBase(request, origin) : origin
   return {
     method: request.method ?? 'GET',
     url: base + pathOf(request.url ?? '/'),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { asksForMetadata, metadataAnswer, refusalAnswer } from '../../../src/frameworks/answer.ts'
+import { addressesMetadata, asksForMetadata, metadataAnswer, refusalAnswer } from '../../../src/frameworks/answer.ts'
 
 describe('refusalAnswer', () => {
   const answer = refusalAnswer({
@@ -56,5 +56,68 @@ describe('asksForMetadata', () => {
   test('nothing does where there is no address', () => {
     expect(asksForMetadata({ metadataPath: undefined }, 'GET', '/')).toBe(false)
     expect(asksForMetadata({ metadataPath: undefined }, 'GET', 'undefined')).toBe(false)
+  })
+})
+
+describe('addressesMetadata answers as if every address were parsed', () => {
+  const METADATA = '/.well-known/oauth-protected-resource/orders'
+  const addresses = [
+    METADATA,
+    `${METADATA}?`,
+    `${METADATA}#`,
+    `${METADATA}#fragment`,
+    `${METADATA}?x=1`,
+    `${METADATA}/`,
+    `/a/..${METADATA}`,
+    `/.${METADATA}`,
+    `/%2e${METADATA}`,
+    `/a/%2E%2e${METADATA}`,
+    `/a/.%2e${METADATA}`,
+    `/a${METADATA}`,
+    METADATA.replaceAll('/', '\\'),
+    `/${METADATA}`,
+    `${METADATA}/.`,
+    `${METADATA}/x/..`,
+    METADATA.replace('.', '%2e'),
+    METADATA.toUpperCase(),
+    METADATA.slice(1),
+    `/orders?next=${METADATA}`,
+    `/orders#${METADATA}`,
+    '/',
+    '/orders/1?a=b',
+    '/ä',
+    '/%C3%A4',
+    '/ ä',
+    '/a b',
+    '/a%20b',
+    '/?a"b',
+    "/?a'b",
+    "/a'b",
+    '/{}',
+    '/%7B%7D',
+    '/[]',
+    '/^|`',
+  ]
+
+  test.each([METADATA, '/', '/ä', '/a%20b', '/%7B%7D', '/orders?x=1', '/a/b', '/?a%27b', '/[]'])(
+    'where the document is at %s',
+    (at) => {
+      const { pathname, search } = new URL(`https://api.example.com${at}`)
+      const api = { metadataPath: pathname + search }
+      const found: string[] = []
+      for (const address of [...addresses, at]) {
+        const url = `https://api.example.com${address.startsWith('/') ? '' : '/'}${address}`
+        const parsed = new URL(url)
+        const expected = asksForMetadata(api, 'GET', parsed.pathname + parsed.search)
+        expect([url, addressesMetadata(api, 'GET', url)]).toEqual([url, expected])
+        expect(addressesMetadata(api, 'POST', url)).toBe(false)
+        if (expected) found.push(url)
+      }
+      expect(found.length).toBeGreaterThan(0)
+    },
+  )
+
+  test('nothing does where there is no address', () => {
+    expect(addressesMetadata({ metadataPath: undefined }, 'GET', 'https://api.example.com/undefined')).toBe(false)
   })
 })
