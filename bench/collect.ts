@@ -60,8 +60,8 @@ interface Plan {
 
 const WHOLE: Plan = {
   algorithms: ALGORITHMS,
-  here: { rounds: 30, batch: 60, tokens: 2_000 },
-  elsewhere: { rounds: 15, batch: 40, tokens: 1_000 },
+  here: { rounds: 20, batch: 50, tokens: 1_500 },
+  elsewhere: { rounds: 10, batch: 40, tokens: 1_000 },
   workerd: { rounds: 30, batch: 400 },
   http: { rounds: 5, seconds: 1, cores: [1, 2] },
   httpStacks: Object.keys(stacks) as Stack[],

@@ -27,7 +27,7 @@ interface Line {
 
 const QUICK = process.argv.includes('--quick')
 const ROUNDS = QUICK ? 10 : 60
-const HTTP = QUICK ? { rounds: 1, seconds: 1 } : { rounds: 7, seconds: 2 }
+const HTTP = QUICK ? { rounds: 1, seconds: 1 } : { rounds: 8, seconds: 2 }
 
 const micro = once(() =>
   measureIn(here, {
