@@ -138,7 +138,14 @@ export function quote(value: unknown): string {
 
 /** Returns an error's message, or what stands in for one. It may be a stranger's: plain printable ASCII is left of it. */
 export function messageOf(fault: unknown): string {
-  return fault instanceof Error ? fault.message.replace(/[^\x20-\x7e…]/g, '?') : 'unknown reason'
+  try {
+    // A stranger's error may have any message, and even none that can be read.
+    const message: unknown = fault instanceof Error ? fault.message : undefined
+    if (typeof message === 'string') return message.replace(/[^\x20-\x7e…]/g, '?')
+  } catch {
+    // As good as no message.
+  }
+  return 'unknown reason'
 }
 
 /** Returns the kind of an error whose message may quote a secret. */

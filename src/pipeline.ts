@@ -143,6 +143,8 @@ export interface Issuer {
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
   readonly keys: KeySource
+  /** Says where its documents come from: equal for issuers that get theirs from the same places. */
+  readonly sources: string
   /** Its documents may name addresses on this machine. */
   readonly local: boolean
   /** JWTs of this issuer are verified here; otherwise it is asked about them. */

@@ -134,14 +134,15 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     return issuer.introspection?.use === 'always' ? introspection.confirm(token, jwt, issuer, context) : jwt
   }
 
-  /** The issuer that would be asked about a token; `undefined` where there is none. */
+  /** The issuer that would be asked about a token; `undefined` where there is none. @throws where that cannot be found out */
   async function ownerOf(token: string): Promise<Issuer | undefined> {
     try {
       const classified = classifyToken(token)
       if (classified.kind === 'opaque') return await issuers.findForOpaque(token, {})
       return await issuers.find(classified.issuer, {})
-    } catch {
-      return undefined
+    } catch (error) {
+      if (error instanceof BearwardError && error.code !== 'issuer_unavailable') return undefined
+      throw error
     }
   }
 

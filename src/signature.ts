@@ -4,6 +4,8 @@ import { freshBytes } from './parse/fresh-bytes.ts'
 import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from './pipeline.ts'
 
 const encoder = new TextEncoder()
+// The keys at hand, newer ones, and those that the issuer has now.
+const MAX_TURNS = 3
 
 /** @throws {BearwardError} algorithm_refused */
 export function requireAlgorithm({ algorithm }: UnverifiedJwt, { algorithms }: Issuer): void {
@@ -31,7 +33,7 @@ export async function verifySignature(
   // No `await` before the first key is tried, where none is needed: the caller goes on while another thread verifies.
   let keys = issuer.keys.atHand?.(context) ?? (await issuer.keys.current(context))
   let tried: KeySnapshot | undefined
-  for (;;) {
+  for (let turn = 1; ; turn++) {
     // One loop in one function: what runs for every token costs less than with a promise for every step.
     for (const key of keys.select(keyId, algorithm)) {
       if (tried?.has(key)) continue
@@ -43,7 +45,8 @@ export async function verifySignature(
         // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.
       }
     }
-    const newer: KeySnapshot | undefined = tried ? undefined : await issuer.keys.renewed(keys, context)
+    // Newer keys may be those that another process fetched a while ago: then the issuer's own are asked for once more.
+    const newer: KeySnapshot | undefined = turn < MAX_TURNS ? await issuer.keys.renewed(keys, context) : undefined
     if (!newer) throw refusal(jwt, issuer, keys)
     tried = keys
     keys = newer

@@ -19,6 +19,8 @@ export interface AnswerCache {
   readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
   /** Keeps a verdict unless something was forgotten since `epoch`. */
   readonly set: (token: string, verdict: Verdict, epoch?: number) => void
+  /** Whether a verdict is newer than what this process was told last, however long ago. */
+  readonly isNews: (token: string, verdict: Verdict) => boolean
   /** Keeps an answer that others had, where it is newer than what is kept: while the endpoint is down it may serve. */
   readonly bridge: (token: string, verdict: Verdict, epoch: number) => void
   /** To be read before an issuer is asked whose answer is to be kept. */
@@ -66,6 +68,11 @@ export function createAnswerCache(now: () => number): AnswerCache {
     outOf.delete(token)
   }
 
+  function isNews(token: string, { answeredMs }: Verdict): boolean {
+    const known = accepted.peek(token) ?? refused.peek(token)
+    return answeredMs > (known?.answeredMs ?? Number.NEGATIVE_INFINITY)
+  }
+
   return {
     get(token, terms, lifeMs) {
       const good = accepted.get(token)
@@ -74,11 +81,9 @@ export function createAnswerCache(now: () => number): AnswerCache {
       return bad?.terms === terms && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
     },
     set,
+    isNews,
     bridge(token, verdict, since) {
-      const known = accepted.peek(token) ?? refused.peek(token)
-      if (verdict.accepted && verdict.answeredMs > (known?.answeredMs ?? Number.NEGATIVE_INFINITY)) {
-        set(token, verdict, since)
-      }
+      if (verdict.accepted && isNews(token, verdict)) set(token, verdict, since)
     },
     epoch: () => epoch,
     forget(token) {

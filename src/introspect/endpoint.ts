@@ -3,7 +3,8 @@ import type { IntrospectionSettings } from '../options/introspection.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
-import type { Issuer } from '../pipeline.ts'
+import type { CallContext, Issuer } from '../pipeline.ts'
+import type { SharedCache } from '../tiers/shared-cache.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import type {
   IntrospectionDialect,
@@ -18,6 +19,7 @@ export interface EndpointSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
   readonly now: () => number
+  readonly shared: Pick<SharedCache, 'patienceMs'>
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -34,13 +36,15 @@ export async function askEndpoint(
   issuer: Issuer,
   options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs'> & { readonly dialect: IntrospectionDialect },
   settings: EndpointSettings,
-  signal: AbortSignal,
+  context: CallContext & { readonly signal: AbortSignal },
 ): Promise<IntrospectionResponse> {
-  const { auth, timeoutMs, dialect } = options
+  const { auth, dialect } = options
+  // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
+  const timeoutMs = options.timeoutMs + (issuer.introspection?.endpoint === undefined ? settings.shared.patienceMs : 0)
   // The time counts from here, not from when the request began to wait for its turn.
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(), timeoutMs)
-  const ends = AbortSignal.any([signal, limit.signal])
+  const ends = AbortSignal.any([context.signal, limit.signal])
   let waitsForCredentials = false
 
   async function attempt(endpoint: string): Promise<IntrospectionResponse> {
@@ -54,7 +58,7 @@ export async function askEndpoint(
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
-    const endpoint = await addressOf(issuer, settings, ends)
+    const endpoint = await addressOf(issuer, settings, { ...context, signal: ends })
     try {
       return await attempt(endpoint)
     } catch (fault) {
@@ -79,12 +83,12 @@ export async function askEndpoint(
 
 class ConnectionFailed extends Outage {}
 
-async function addressOf(issuer: Issuer, settings: EndpointSettings, signal: AbortSignal): Promise<string> {
+async function addressOf(issuer: Issuer, settings: EndpointSettings, context: CallContext): Promise<string> {
   const configured = issuer.introspection?.endpoint
   if (configured !== undefined) return configured
   let metadata: Record<string, unknown>
   try {
-    metadata = await issuer.metadata({ signal })
+    metadata = await issuer.metadata(context)
   } catch (cause) {
     throw new Outage(`its metadata cannot be had: ${messageOf(cause)}`, { cause })
   }

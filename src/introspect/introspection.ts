@@ -30,7 +30,7 @@ export interface Introspection<Claims> {
     issuer: Issuer,
     context: CallContext,
   ) => Promise<AccessToken<Claims>>
-  /** Forgets what is remembered of a token at once, and what other processes left of it where `issuer` is known. */
+  /** Forgets what is remembered of a token at once, and what other processes left of it once its issuer is known. */
   readonly forget: (token: string, issuer: Promise<Issuer | undefined>) => Promise<void>
   readonly forgetAll: () => void
   readonly stop: () => void
@@ -59,7 +59,7 @@ const MAX_ISSUERS = 10_000
 export function createIntrospection<Claims>(settings: IntrospectionContext): Introspection<Claims> {
   const { now, emit } = settings
   const answers = createAnswerCache(now)
-  const shared = createSharedAnswers(settings.shared, now)
+  const shared = createSharedAnswers(settings)
   const inquiries = new Map<string, Inquiries>()
   // Claims in the shape that the schema gives them, made once for each answer.
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
@@ -80,15 +80,16 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           const { cacheMs } = made.options
           const others = cacheMs > 0 ? await shared.about(token, terms) : undefined
           const judged = (answer: Answer, answeredMs = now()) => judge(token, answer, made.issuer, purpose, answeredMs)
-          const found = await others?.read(judged, (verdict) => isCurrent(verdict, cacheMs), leader)
-          if (found && isCurrent(found, cacheMs)) return { verdict: found, epoch, asked: false }
+          const suffices = (verdict: Verdict) => isCurrent(verdict, cacheMs) && answers.isNews(token, verdict)
+          const found = await others?.read(judged, suffices, leader)
+          if (found && suffices(found)) return { verdict: found, epoch, asked: false }
           // Too old to serve, unless the endpoint turns out to be down.
           if (found) answers.bridge(token, found, epoch)
-          const answer = await line.ask(token, made.issuer, made.options, signal)
+          const answer = await line.ask(token, made.issuer, made.options, { ...leader, signal })
           const verdict = judged(answer)
-          // Refusals are shared with nobody, so that junk fills no store.
-          if (verdict.accepted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
-          else if (found) await others?.forget()
+          // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
+          if (!verdict.accepted) found && others?.drop(leader)
+          else if (!signal.aborted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
           return { verdict, epoch, asked: true }
         },
         loaded(token, { verdict, epoch, asked }) {
@@ -97,9 +98,10 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           return verdict
         },
         failed: (_, cause) => line.failed(cause),
-        max: 5 * options.maxConcurrent,
+        // Those that wait for a tier are not yet in the line.
+        max: (settings.shared.holds('answer') ? 25 : 5) * options.maxConcurrent,
         // The line keeps the time; this bound is for what it does not see.
-        timeoutMs: settings.shared.patienceMs + maxWaitMs(options) + options.timeoutMs + 1_000,
+        timeoutMs: 2 * settings.shared.patienceMs + maxWaitMs(options) + options.timeoutMs + 1_000,
         now,
       })
     const made: Inquiries = {
@@ -177,6 +179,15 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     return [...inquiries.values()].map(({ verdicts }) => verdicts)
   }
 
+  function forgetHere(token: string): void {
+    answers.forget(token)
+    // A question that was put before is not the answer to one that is put now.
+    for (const { introspect, confirm } of running()) {
+      introspect.forget(token)
+      confirm.forget(token)
+    }
+  }
+
   /** @throws {BearwardError} what the verdict refuses with; token_expired, token_not_yet_valid */
   function accept({ accepted, refused }: Verdict): AccessToken {
     if (!accepted) throw refused ?? new BearwardError('token_inactive', 'the token is not active')
@@ -213,14 +224,18 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     },
 
     async forget(token, owner) {
-      answers.forget(token)
-      // A question that was put before is not the answer to one that is put now.
-      for (const { introspect, confirm } of running()) {
-        introspect.forget(token)
-        confirm.forget(token)
+      forgetHere(token)
+      let issuer: Issuer | undefined
+      try {
+        issuer = await owner
+      } catch {
+        // Whose answer it would be cannot be found out now: none that was given before is taken any more.
+        shared.forgetAll()
       }
-      const issuer = await owner
-      if (issuer?.introspection) await (await shared.about(token, termsOf(issuer)))?.forget()
+      if (!issuer?.introspection) return
+      await (await shared.about(token, termsOf(issuer)))?.forget()
+      // What was read from there in the meantime goes as well.
+      forgetHere(token)
     },
     forgetAll() {
       answers.forgetAll()
@@ -280,12 +295,13 @@ const terms = new WeakMap<Issuer, string>()
 function termsOf(issuer: Issuer): string {
   const known = terms.get(issuer)
   if (known !== undefined) return known
-  const { identifier, audience, clients, local, introspection } = issuer
+  const { identifier, audience, clients, local, sources, introspection } = issuer
   const said = JSON.stringify([
     identifier,
     audience && [...audience],
     clients && [...clients],
     local,
+    sources,
     // Functions are left out by JSON: credentials may change, what they are asked for may not.
     { ...introspection, dialect: introspection?.dialect?.name },
   ])

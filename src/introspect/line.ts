@@ -1,7 +1,7 @@
 import { BearwardError, messageOf, nameOf, quote } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { type JsonObject, strictCopy } from '../parse/json.ts'
-import type { BearwardEvent, Issuer } from '../pipeline.ts'
+import type { BearwardEvent, CallContext, Issuer } from '../pipeline.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import { CircuitOpen, createCircuit } from './circuit.ts'
 import type { IntrospectionDialect, IntrospectionResponse } from '../options/introspection-contract.ts'
@@ -19,7 +19,12 @@ export interface Answer {
 /** The line to one issuer's endpoint: limited, cut while the endpoint is down. */
 export interface Line {
   /** Asks about a token and reads the answer. What it throws is for `failed` to judge. */
-  readonly ask: (token: string, issuer: Issuer, options: IntrospectionSettings, signal: AbortSignal) => Promise<Answer>
+  readonly ask: (
+    token: string,
+    issuer: Issuer,
+    options: IntrospectionSettings,
+    context: CallContext & { readonly signal: AbortSignal },
+  ) => Promise<Answer>
   /** Is told of an answer that was of use. */
   readonly answered: () => void
   /** Is told of every failure once; says what callers are refused with. */
@@ -42,21 +47,22 @@ export function maxWaitMs({ timeoutMs }: IntrospectionSettings): number {
 export function createLine(identifier: string, options: IntrospectionSettings, settings: LineSettings): Line {
   const { now, emit } = settings
   // What a lost request held comes free when it could no longer be alive.
-  const leaseMs = options.timeoutMs + 1_000
+  const leaseMs = options.timeoutMs + settings.shared.patienceMs + 1_000
   const circuit = createCircuit(now, leaseMs)
   const slots = createSlots({ max: options.maxConcurrent, leaseMs, maxWaitMs: maxWaitMs(options), now })
   const outages = new WeakSet<BearwardError>()
 
   return {
-    async ask(token, issuer, { signedResponse, ...present }, signal) {
+    async ask(token, issuer, { signedResponse, ...present }, context) {
+      const { signal } = context
       // Without its keys a signed answer is of no use: then the endpoint need not be asked.
-      if (signedResponse) await issuer.keys.current({ signal })
+      if (signedResponse) await issuer.keys.current(context)
       circuit.check()
       const release = await slots.take(signal)
       try {
         circuit.enter()
         const dialect = present.dialect ?? (signedResponse ? { ...rfc7662, request: rfc9701Request } : rfc7662)
-        const response = await askEndpoint(token, issuer, { ...present, dialect }, settings, signal)
+        const response = await askEndpoint(token, issuer, { ...present, dialect }, settings, context)
         const claims = signedResponse
           ? await readSignedResponse(response, issuer, signedSettings(issuer, present), signal)
           : readWith(dialect, response)

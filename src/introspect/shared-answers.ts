@@ -1,6 +1,6 @@
 import type { CallContext } from '../pipeline.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
-import { type SharedCache, sharedName, type SharedWriting } from '../tiers/shared-cache.ts'
+import { ANSWER_SKEW_MS, type SharedCache, sharedName, type SharedWriting } from '../tiers/shared-cache.ts'
 import type { Verdict } from './answer-cache.ts'
 import type { Answer } from './line.ts'
 
@@ -14,6 +14,8 @@ interface SharedAnswer {
   ) => Promise<Verdict | undefined>
   readonly write: (answer: Answer, writing: SharedWriting, context: CallContext) => void
   readonly forget: () => Promise<void>
+  /** As `forget`, behind the caller's back. */
+  readonly drop: (context: CallContext) => void
 }
 
 /** The answers about all tokens. */
@@ -24,18 +26,24 @@ export interface SharedAnswers {
   readonly forgetAll: () => void
 }
 
-export function createSharedAnswers(shared: SharedCache, now: () => number): SharedAnswers {
+export interface SharedAnswersSettings {
+  readonly shared: SharedCache
+  readonly insecureHosts: readonly string[]
+  readonly now: () => number
+}
+
+export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswersSettings): SharedAnswers {
   let forgottenMs = Number.NEGATIVE_INFINITY
 
   return {
     async about(token, terms) {
       if (!shared.holds('answer')) return undefined
-      const name = await sharedName('answer', terms, token)
+      const name = await sharedName('answer', JSON.stringify(insecureHosts), terms, token)
       return {
         async read(judge, suffices, context) {
           const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
             if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
-            if (answeredMs <= forgottenMs) return undefined
+            if (answeredMs <= forgottenMs + ANSWER_SKEW_MS) return undefined
             return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
           }
           const entry = await shared.read(name, { parse, suffices: ({ value }) => suffices(value) }, context)
@@ -43,6 +51,7 @@ export function createSharedAnswers(shared: SharedCache, now: () => number): Sha
         },
         write: ({ claims }, writing, context) => shared.write(name, { claims }, writing, context),
         forget: () => shared.forget(name),
+        drop: (context) => shared.drop(name, context),
       }
     },
     forgetAll() {

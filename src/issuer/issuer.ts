@@ -54,7 +54,7 @@ export function createSources(issuer: IssuerSettings, settings: Settings, shared
   return { said: describeSources(issuer), metadata, keys }
 }
 
-export function createIssuer(settings: IssuerSettings, { metadata, keys }: IssuerSources): TrackedIssuer {
+export function createIssuer(settings: IssuerSettings, { said, metadata, keys }: IssuerSources): TrackedIssuer {
   const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
   async function requireMetadata(context: CallContext): Promise<void> {
     let document: Record<string, unknown>
@@ -80,6 +80,7 @@ export function createIssuer(settings: IssuerSettings, { metadata, keys }: Issue
     clients,
     algorithms,
     profile,
+    sources: said,
     local,
     verifiesJwts,
     introspection,

@@ -3,7 +3,7 @@ import type { KeySettings } from '../options/settings.ts'
 import type { BearwardEvent, CallContext, IssuerState, KeySnapshot, KeySource, VerificationKey } from '../pipeline.ts'
 import { createBackOff } from '../upstream/back-off.ts'
 import { UpstreamFault } from '../upstream/fetch-document.ts'
-import { createSharedLoader } from '../upstream/shared-loader.ts'
+import { CallerGone, createSharedLoader } from '../upstream/shared-loader.ts'
 import { snapshotOf, type UsableKeys } from './usable-keys.ts'
 
 /** The keys of one issuer, and what else its owner may ask of them. */
@@ -37,6 +37,8 @@ export interface PublishedKeys extends UsableKeys {
   readonly maxAgeSeconds: number | undefined
   /** Set where another process fetched them. */
   readonly fetchedMs?: number
+  /** When any process last fetched them because a token could not be verified. */
+  readonly extraMs?: number | undefined
 }
 
 /** Gets the keys, on behalf of the request that leads. */
@@ -88,6 +90,8 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     },
     loaded(loaded) {
       const { fetchedMs } = loaded
+      // An extra fetch of another process counts as ours.
+      if (loaded.extraMs !== undefined) extraFetchMs = Math.max(loaded.extraMs, extraFetchMs ?? loaded.extraMs)
       // What others fetched may be what is held already.
       if (held && fetchedMs !== undefined && fetchedMs <= held.fetchedMs) return held.snapshot
       held = hold(loaded)
@@ -145,6 +149,13 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     }
   }
 
+  /** Old keys, for who waited and got no new ones. @throws the fault, where there are none or the caller itself gave up */
+  function bridge(fault: unknown): KeySnapshot {
+    const gaveUp = fault instanceof BearwardError && fault.cause instanceof CallerGone
+    if (held && !gaveUp && age(held) < settings.maxStaleMs) return held.snapshot
+    throw fault
+  }
+
   function age({ fetchedMs, freshMs }: Held): number {
     const passed = now() - fetchedMs
     // A clock that was set back says nothing about the age: due for a refresh, neither fresh for ever nor too old to serve.
@@ -168,20 +179,10 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       if (closed) throw unavailable('this resource server was closed', undefined)
       if (!held || age(held) >= settings.maxStaleMs) {
         if (backOff.remainingMs() > 0) throw unavailable(messageOf(lastFault?.cause), lastFault?.cause)
-        return join(context).catch((fault: unknown) => {
-          if (held && age(held) < settings.maxStaleMs) return held.snapshot
-          throw fault
-        })
-      }
-      const { snapshot } = held
-      if (age(held) < held.refreshFromMs) return snapshot
-      const mayWait = age(held) >= held.freshMs && backOff.failures() === 0
-      if (!mayWait) {
-        if (backOff.remainingMs() === 0) loader.nudge(context)
-        return snapshot
+        return join(context).catch(bridge)
       }
       // Withdrawn keys must go now; only an issuer that fails prolongs their life.
-      return join(context).catch(() => snapshot)
+      return atHand(context) ?? join(context).catch(bridge)
     },
 
     async renewed(seen, context) {

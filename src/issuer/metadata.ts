@@ -48,8 +48,8 @@ export const MAX_DOCUMENT_BYTES: number = 512 * 1024
 export function createMetadataSource(issuer: IssuerSettings, settings: MetadataSettings): MetadataSource {
   let addresses = addressesOf(issuer)
   let known: { readonly document: Record<string, unknown>; readonly fetchedMs: number } | undefined
-  /** When it was doubted: what was fetched before led nowhere. */
-  let doubtedMs: number | undefined
+  /** What is known led nowhere. */
+  let doubted = false
   let name: string | undefined
   // For reloads in the background and for who can come again: who has to wait has a back-off of its own.
   let lastFault: unknown
@@ -63,9 +63,12 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       if (entry && isNewer(entry.originMs) && age(entry.originMs) < settings.maxStaleMs) {
         known = { document: entry.value.document, fetchedMs: entry.originMs }
       }
+      signal.throwIfAborted()
+      const originMs = settings.now()
       const found = await fetchFirst(issuer.identifier, addresses, { ...settings, signal })
-      if (name !== undefined) {
-        const times = { originMs: settings.now(), lifeMs: settings.maxStaleMs }
+      // What comes after its time is dropped here, and may be long out of date.
+      if (name !== undefined && !signal.aborted) {
+        const times = { originMs, lifeMs: settings.maxStaleMs }
         settings.shared.write(name, { ...found, document: found.document as JsonObject }, times, leader)
       }
       return { ...found, fetchedMs: settings.now() }
@@ -74,7 +77,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       // The address that answered comes first from now on.
       addresses = [url, ...addresses.filter((each) => each !== url)]
       known = { document, fetchedMs }
-      doubtedMs = undefined
+      doubted = false
       backOff.succeed()
       return document
     },
@@ -105,7 +108,8 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   }
 
   function isNewer(originMs: number): boolean {
-    return originMs > Math.max(known?.fetchedMs ?? Number.NEGATIVE_INFINITY, doubtedMs ?? Number.NEGATIVE_INFINITY)
+    // Where what is known was doubted, so is what is no newer.
+    return originMs > (known?.fetchedMs ?? Number.NEGATIVE_INFINITY)
   }
 
   function suffices({ originMs }: SharedEntry<FoundMetadata>): boolean {
@@ -131,7 +135,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   async function get(context: CallContext): Promise<Record<string, unknown>> {
     if (issuer.metadata.from === 'data') return issuer.metadata.document
     if (!isUsable(known)) return loader.join(context).catch(bridge)
-    const isOld = doubtedMs !== undefined || age(known.fetchedMs) >= FRESH_MS
+    const isOld = doubted || age(known.fetchedMs) >= FRESH_MS
     if (isOld && backOff.remainingMs() === 0) loader.nudge(context)
     return known.document
   }
@@ -140,7 +144,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     get,
     async getUndoubted(context) {
       // A hanging endpoint must not use up the time in which the keys can be fetched from where they were.
-      if (doubtedMs !== undefined && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
+      if (doubted && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
       return get(context)
     },
     async getSparingly(context) {
@@ -148,7 +152,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       return get(context)
     },
     restMs: backOff.remainingMs,
-    doubt: () => (doubtedMs = settings.now()),
+    doubt: () => (doubted = known !== undefined),
     stop: loader.stop,
   }
 }

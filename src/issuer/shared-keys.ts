@@ -73,21 +73,21 @@ export function loadShared(
     if (entry && suffices(entry, wanted)) return published(entry)
     // Old keys of another process bridge the issuer's outage just as our own would.
     if (entry && now() - entry.originMs < maxStaleMs) wanted.adopt(published(entry))
+    signal.throwIfAborted()
+    const originMs = now()
     const { document, ...fetched } = await fetchKeys(wanted, signal, leader)
-    if (fetched.keys.length > 0) {
-      const extraMs = wanted.reason === 'unknown' ? now() : entry?.value.extraMs
+    // What comes after its time is dropped here, and may be long out of date.
+    if (fetched.keys.length > 0 && !signal.aborted) {
+      const extraMs = wanted.reason === 'unknown' ? originMs : entry?.value.extraMs
       const data = { document, maxAgeSeconds: fetched.maxAgeSeconds, extraMs } as JsonObject
-      shared.write(name, data, { originMs: now(), lifeMs: maxStaleMs }, leader)
+      shared.write(name, data, { originMs, lifeMs: maxStaleMs }, leader)
     }
     return fetched
   }
 }
 
-function published({
-  value: { keys, ignored, maxAgeSeconds },
-  originMs,
-}: SharedEntry<Shared>): PublishedKeys & { readonly fetchedMs: number } {
-  return { keys, ignored, maxAgeSeconds, fetchedMs: originMs }
+function published({ value, originMs }: SharedEntry<Shared>): PublishedKeys & { readonly fetchedMs: number } {
+  return { ...value, fetchedMs: originMs }
 }
 
 function number(value: unknown): number | undefined {

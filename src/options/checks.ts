@@ -161,6 +161,14 @@ export function show(value: unknown): string {
   return value === undefined ? 'nothing' : quote(value)
 }
 
+/** What came where it may well be a secret: its kind alone. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object'
+  return `a ${typeof value}`
+}
+
 /** A copy of plain data, so that what its owner does to it later changes nothing here. */
 export function plainData<T>(value: T, option: string): T {
   try {

@@ -41,6 +41,8 @@ export interface SharedCache {
   ) => Promise<SharedEntry<T> | undefined>
   /** Writes to every tier behind the caller's back. `unless` is asked at the end: where it says so, the entry goes again. */
   readonly write: (name: string, data: JsonObject, options: SharedWriting, context: CallContext) => void
+  /** As `forget`, behind the caller's back. */
+  readonly drop: (name: string, context: CallContext) => void
   /** Drops an entry from every tier; it never rejects. */
   readonly forget: (name: string) => Promise<void>
   /** The longest that a read takes, where every tier hangs. */
@@ -76,12 +78,15 @@ interface Watched {
   readonly writes: ReturnType<typeof createBackOff>
 }
 
+/** How much the clocks of those who share answers may differ. */
+export const ANSWER_SKEW_MS = 2_000
+
 const VERSION = 1
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_CHARACTERS = 1024 * 1024
 const MAX_FORGOTTEN = 10_000
-// Clocks of a fleet differ a little.
-const MAX_SKEW_MS = 60_000
+// Clocks of a fleet differ a little. By that much keys may serve longer; answers count for seconds, and so do theirs.
+const MAX_SKEW_MS: Readonly<Record<SharedKind, number>> = { keys: 60_000, metadata: 60_000, answer: ANSWER_SKEW_MS }
 
 /**
  * The name of an entry in every tier: equal for what is configured alike and nothing else. It tells nothing of a token.
@@ -105,13 +110,12 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   const forgotten = new LRUCache<string, number>({ max: MAX_FORGOTTEN })
 
   /** Answers about tokens are shared sealed or not at all. */
-  function mayHold({ answers = true }: CacheTier, kind: string): boolean {
+  function mayHold({ answers = true }: CacheTier, kind: SharedKind): boolean {
     return kind !== 'answer' || (answers && sealing !== undefined)
   }
 
   function holding(name: string): readonly Watched[] {
-    const kind = name.split(':')[2] ?? ''
-    return watched.filter(({ tier }) => mayHold(tier, kind))
+    return watched.filter(({ tier }) => mayHold(tier, kindOf(name)))
   }
 
   function report({ tier: { name } }: Watched, operation: Operation, fault: unknown, retryInMs: number): void {
@@ -127,9 +131,11 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   ): Promise<{ result: T } | undefined> {
     const health = operation === 'get' ? one.reads : one.writes
     if (health.remainingMs() > 0) return undefined
+    const failures = health.failures()
     try {
-      const result = await within(work, limitMs)
-      health.succeed()
+      const result = await within(work, limitMs, operation === 'get')
+      // One that began before the latest failure does not take it back.
+      if (health.failures() === failures) health.succeed()
       return { result }
     } catch (fault) {
       // Those that were under way when it failed say nothing new.
@@ -154,8 +160,8 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     if (!isTime(originMs) || !isTime(expiresMs) || !isObject(data))
       throw new TypeError('its entry has not the right shape')
     const nowMs = now()
-    if (originMs > nowMs + MAX_SKEW_MS) throw new TypeError('its entry comes from the future')
-    if (nowMs >= expiresMs || originMs <= (forgotten.get(name) ?? Number.NEGATIVE_INFINITY)) return undefined
+    if (originMs > nowMs + MAX_SKEW_MS[kindOf(name)]) throw new TypeError('its entry comes from the future')
+    if (nowMs >= expiresMs || isForgotten(name, originMs)) return undefined
     const saidMs = Math.min(originMs, nowMs)
     const value = await parse(data, saidMs)
     return value === undefined ? undefined : { value, originMs: saidMs, expiresMs }
@@ -183,17 +189,29 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   async function putAll(name: string, data: JsonObject, { originMs, lifeMs, unless }: SharedWriting): Promise<void> {
     const expiresMs = originMs + lifeMs
     const text = JSON.stringify({ originMs, expiresMs, data })
+    // Some documents are fit for their issuer's readers and not for the strict one here.
+    if (!parseStrictObject(new TextEncoder().encode(text))) return
     const sealed = sealing ? await sealing.seal(name, text) : text
     if (sealed.length > MAX_CHARACTERS) return
-    await putText(holding(name), name, sealed, expiresMs)
-    // It was forgotten while it was on its way.
+    await putText(holding(name), name, { text: sealed, originMs, expiresMs })
     if (unless?.()) await forget(name)
   }
 
-  async function putText(into: readonly Watched[], name: string, text: string, expiresMs: number): Promise<void> {
+  async function putText(
+    into: readonly Watched[],
+    name: string,
+    { text, originMs, expiresMs }: Omit<Found<unknown>, 'value'>,
+  ): Promise<void> {
     const expiresInSeconds = Math.ceil((expiresMs - now()) / 1000)
     if (expiresInSeconds < 1) return
     await Promise.all(into.map((one) => run(one, 'put', async () => one.tier.put(name, text, { expiresInSeconds }))))
+    // It was forgotten while it was on its way.
+    if (isForgotten(name, originMs)) await Promise.all(into.map((one) => deleteFrom(one, name)))
+  }
+
+  function isForgotten(name: string, originMs: number): boolean {
+    const sinceMs = forgotten.get(name)
+    return sinceMs !== undefined && originMs <= sinceMs + ANSWER_SKEW_MS
   }
 
   async function forget(name: string): Promise<void> {
@@ -204,7 +222,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   /** Tries every time: whoever revokes a token must get through to a tier that takes no entries, as a full memory does. */
   async function deleteFrom(one: Watched, name: string): Promise<void> {
     try {
-      await within(async () => one.tier.delete(name), one.timeoutMs)
+      await within(async () => one.tier.delete(name), one.timeoutMs, true)
     } catch (fault) {
       report(one, 'delete', fault, 0)
     }
@@ -222,11 +240,12 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     const share = Math.min(1, (reading.withinMs ?? Infinity) / patienceOf(asked))
     for (const one of asked) {
       const found = await readFrom(one, name, reading, Math.ceil(one.timeoutMs * share))
-      if (found && reading.suffices(found)) {
-        behind(putText(wanting, name, found.text, found.expiresMs), context)
+      const isNewest = found && found.originMs >= (newest?.originMs ?? Number.NEGATIVE_INFINITY)
+      if (isNewest && reading.suffices(found)) {
+        behind(putText(wanting, name, found), context)
         return found
       }
-      if (found && found.originMs > (newest?.originMs ?? Number.NEGATIVE_INFINITY)) newest = found
+      if (isNewest) newest = found
       if (one.reads.remainingMs() === 0) wanting.push(one)
     }
     return newest
@@ -241,6 +260,10 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
       behind(putAll(name, data, options), context)
     },
 
+    drop(name, context) {
+      behind(forget(name), context)
+    },
+
     forget,
     patienceMs: patienceOf(watched),
   }
@@ -250,20 +273,25 @@ function patienceOf(tiers: readonly Watched[]): number {
   return tiers.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0)
 }
 
-/** Waits for a promise no longer than `ms`, on a timer of its own that keeps no process alive. */
-async function within<T>(work: () => Promise<T>, ms: number): Promise<T> {
+/** Waits for a promise no longer than `ms`, on a timer of its own; it keeps the process alive where somebody waits for it. */
+async function within<T>(work: () => Promise<T>, ms: number, isAwaited: boolean): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   try {
     return await Promise.race([
       work(),
       new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new TypeError(`no answer within ${ms} ms`)), ms)
-        unref(timer)
+        if (!isAwaited) unref(timer)
       }),
     ])
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What a name is the name of. */
+function kindOf(name: string): SharedKind {
+  return name.split(':')[2] as SharedKind
 }
 
 /** Lets work go on that nobody waits for. */

@@ -64,6 +64,7 @@ async function issuerOf(jwks: unknown): Promise<Issuer> {
     clients: undefined,
     algorithms,
     profile: 'compatible',
+    sources: '',
     local: false,
     keys,
     verifiesJwts: true,
