@@ -41,11 +41,15 @@ type Answer =
   | { readonly kind: 'untyped'; readonly message: string }
 
 /** Runs one case: asks the code under test, asks again where its caches must answer the same, and holds both against the oracle. */
-export async function runCase(subject: Subject, input: unknown): Promise<CaseOutcome> {
+export async function runCase(
+  subject: Subject,
+  input: unknown,
+  clock: () => number = () => performance.now(),
+): Promise<CaseOutcome> {
   const prepared = await subject.prepare(input)
-  const began = performance.now()
+  const began = clock()
   const answer = await answerOf(prepared)
-  const ms = performance.now() - began
+  const ms = clock() - began
   const judgement = await prepared.judge()
   const failure = failureOf(answer, judgement) ?? (await repeatFailure(prepared, answer)) ?? brokenBy(prepared)
   prepared.ended?.()
