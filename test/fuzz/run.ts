@@ -141,6 +141,6 @@ function turnsOf(subjects: readonly Subject[]): readonly Subject[] {
     .flatMap((subject) =>
       Array.from({ length: subject.share }, (_, index) => ({ subject, at: (index + 0.5) / subject.share })),
     )
-    .sort((one, other) => one.at - other.at)
+    .toSorted((one, other) => one.at - other.at)
     .map(({ subject }) => subject)
 }
