@@ -82,7 +82,7 @@ function baseRecipe(issuer: FuzzedIssuer, name: KeyName): TokenRecipe {
   }
 }
 
-export function goodHeader({ profile }: FuzzedIssuer, name: KeyName): Record<string, unknown> {
+function goodHeader({ profile }: FuzzedIssuer, name: KeyName): Record<string, unknown> {
   const { kty, kid } = publicJwk(name)
   const alg = { EC: 'ES256', OKP: 'Ed25519', RSA: 'RS256' }[kty as 'EC' | 'OKP' | 'RSA']
   return { alg, ...(kid !== undefined && { kid }), typ: profile === 'rfc9068' ? 'at+jwt' : 'JWT' }

@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 import { binaryOf } from './bytes.ts'
 
 /** A member as it is written: its name and its value, both raw JSON in a binary string. */
-export type Member = [name: string, value: string]
+type Member = [name: string, value: string]
 
 export interface Vocabulary {
   /** Names that mean something here. */
@@ -15,11 +15,11 @@ export interface Vocabulary {
   readonly edges?: readonly number[]
 }
 
-export function membersOf(object: Readonly<Record<string, unknown>>): Member[] {
+function membersOf(object: Readonly<Record<string, unknown>>): Member[] {
   return Object.entries(object).map(([name, value]) => [raw(name), raw(value)])
 }
 
-export function writeMembers(members: readonly Member[]): string {
+function writeMembers(members: readonly Member[]): string {
   return `{${members.map(([name, value]) => `${name}:${value}`).join(',')}}`
 }
 

@@ -19,7 +19,7 @@ export interface FuzzOptions {
   readonly maxFailures?: number
 }
 
-export interface SubjectReport {
+interface SubjectReport {
   readonly cases: number
   readonly accepted: number
   readonly refused: number

@@ -74,7 +74,7 @@ export function createTokensSubject(tamper: Tamper): Subject<TokenRecipe> {
   }
 }
 
-export function generateToken(random: Random): TokenRecipe {
+function generateToken(random: Random): TokenRecipe {
   const name = random.oneIn(25) ? random.pick(RSA_NAMES) : random.pick(BASE_NAMES)
   const base = BASES.get(name)
   if (!base) throw new Error(`no base ${name}`)
@@ -113,7 +113,7 @@ function edits({ header, payload }: TokenRecipe, count: number, random: Random):
   }
 }
 
-export function* simplerTokens(recipe: TokenRecipe): Iterable<TokenRecipe> {
+function* simplerTokens(recipe: TokenRecipe): Iterable<TokenRecipe> {
   const { fault, edits: all = [], ...rest } = recipe
   const kept = { ...rest, ...(fault && { fault }) }
   if (all.length > 0) yield kept
