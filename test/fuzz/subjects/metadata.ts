@@ -121,7 +121,7 @@ export function createMetadataSubject(tamper: Tamper): Subject<MetadataRecipe> {
         published.set(issuer + PATHS[0], first).set(issuer + PATHS[1], second)
         for (const url of mayAsk) permitted.add(url)
       },
-      strays: () => asked.splice(0).filter((url) => !permitted.has(url)),
+      strays: () => takeOwn(asked, index).filter((url) => !permitted.has(url)),
     }))
   }
 
@@ -164,6 +164,14 @@ function rehosted(text: string, index: number): string {
   return text.replaceAll('example.com', `example-${index}.com`)
 }
 
+/** Takes out the addresses of a slot's hosts, and those of hosts that have no slot. */
+function takeOwn(asked: string[], index: number): readonly string[] {
+  const isOthers = (url: string): boolean => /example-\d+\.com/.test(url) && !url.includes(`example-${index}.com`)
+  const all = asked.splice(0)
+  asked.push(...all.filter(isOthers))
+  return all.filter((url) => !isOthers(url))
+}
+
 /** A token of the slot's issuer, and what it is worth where the keys can be had. */
 async function goodToken(index: number): Promise<{ readonly token: string; readonly expected: ExpectedToken }> {
   const base = BASES.get(TOKEN)
@@ -176,7 +184,10 @@ async function goodToken(index: number): Promise<{ readonly token: string; reado
 }
 
 function seen(recipe: AnswerRecipe | undefined): SeenMetadata | undefined {
-  return recipe && { ...recipe, body: bytesOf(recipe.body), fails: recipe.fails !== undefined }
+  if (!recipe) return undefined
+  const { fails, body } = recipe
+  const isAnswered = fails === undefined || fails === 'body'
+  return { ...recipe, body: bytesOf(body), fails: fails !== undefined, isAnswered }
 }
 
 function* simplerAnswers(recipe: AnswerRecipe): Iterable<AnswerRecipe> {
