@@ -60,6 +60,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   const failures: Failure[] = []
   const suspects: { readonly subject: Subject; readonly index: number }[] = []
   let started = 0
+  let finished = 0
   let slowestMs = 0
 
   async function runNext(): Promise<void> {
@@ -99,7 +100,7 @@ export async function runFuzz(options: FuzzOptions): Promise<FuzzReport> {
   async function lane(): Promise<void> {
     while (started < count) {
       await runNext()
-      if (started % 1_000 === 0) options.onProgress?.(started)
+      if (++finished % 1_000 === 0) options.onProgress?.(finished)
     }
   }
 
