@@ -43,16 +43,8 @@ function weigh({ bytes }: Verdict, token: string): number {
 }
 
 export function createAnswerCache(now: () => number): AnswerCache {
-  const accepted = new LRUCache<string, Verdict>({
-    max: MAX_ACCEPTED,
-    maxSize: MAX_ACCEPTED_BYTES,
-    sizeCalculation: weigh,
-  })
-  const refused = new LRUCache<string, Verdict>({
-    max: MAX_REFUSED,
-    maxSize: MAX_REFUSED_BYTES,
-    sizeCalculation: weigh,
-  })
+  // Made when first used: it takes memory for as many entries as it may hold.
+  let kept: Readonly<Record<'accepted' | 'refused', LRUCache<string, Verdict>>> | undefined
   let epoch = 0
 
   function isYoung({ answeredMs }: Verdict, lifeMs: number): boolean {
@@ -63,21 +55,26 @@ export function createAnswerCache(now: () => number): AnswerCache {
   function set(token: string, verdict: Verdict, since = epoch): void {
     // A refusal is good news for nobody: it is kept however old the question was.
     if (verdict.accepted && since !== epoch) return
+    kept ??= {
+      accepted: new LRUCache({ max: MAX_ACCEPTED, maxSize: MAX_ACCEPTED_BYTES, sizeCalculation: weigh }),
+      refused: new LRUCache({ max: MAX_REFUSED, maxSize: MAX_REFUSED_BYTES, sizeCalculation: weigh }),
+    }
+    const { accepted, refused } = kept
     const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
     into.set(token, verdict)
     outOf.delete(token)
   }
 
   function isNews(token: string, { answeredMs }: Verdict): boolean {
-    const known = accepted.peek(token) ?? refused.peek(token)
+    const known = kept?.accepted.peek(token) ?? kept?.refused.peek(token)
     return answeredMs > (known?.answeredMs ?? Number.NEGATIVE_INFINITY)
   }
 
   return {
     get(token, terms, lifeMs) {
-      const good = accepted.get(token)
+      const good = kept?.accepted.get(token)
       if (good?.terms === terms && isYoung(good, lifeMs)) return good
-      const bad = refused.get(token)
+      const bad = kept?.refused.get(token)
       return bad?.terms === terms && isYoung(bad, Math.min(lifeMs, REFUSAL_MS)) ? bad : undefined
     },
     set,
@@ -88,13 +85,13 @@ export function createAnswerCache(now: () => number): AnswerCache {
     epoch: () => epoch,
     forget(token) {
       epoch++
-      accepted.delete(token)
-      refused.delete(token)
+      kept?.accepted.delete(token)
+      kept?.refused.delete(token)
     },
     forgetAll() {
       epoch++
-      accepted.clear()
-      refused.clear()
+      kept?.accepted.clear()
+      kept?.refused.clear()
     },
   }
 }

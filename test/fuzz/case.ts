@@ -28,10 +28,25 @@ export interface CaseOutcome {
 
 // What verify and authenticate may refuse with: docs/errors.md. Nothing is authorized and nothing configured in a case.
 const KNOWN_CODES = new Set([
-  ...['credentials_missing', 'credentials_malformed', 'credentials_ambiguous', 'token_malformed', 'token_too_large'],
-  ...['token_type_wrong', 'issuer_untrusted', 'algorithm_refused', 'key_unknown', 'signature_invalid', 'token_expired'],
-  ...['token_not_yet_valid', 'audience_mismatch', 'client_refused', 'claim_missing', 'claim_invalid', 'token_inactive'],
-  ...['binding_mismatch', 'issuer_unavailable'],
+  'credentials_missing',
+  'credentials_malformed',
+  'credentials_ambiguous',
+  'token_malformed',
+  'token_too_large',
+  'token_type_wrong',
+  'issuer_untrusted',
+  'algorithm_refused',
+  'key_unknown',
+  'signature_invalid',
+  'token_expired',
+  'token_not_yet_valid',
+  'audience_mismatch',
+  'client_refused',
+  'claim_missing',
+  'claim_invalid',
+  'token_inactive',
+  'binding_mismatch',
+  'issuer_unavailable',
 ])
 const HANGS_MS = 10_000
 
@@ -41,11 +56,15 @@ type Answer =
   | { readonly kind: 'untyped'; readonly message: string }
 
 /** Runs one case: asks the code under test, asks again where its caches must answer the same, and holds both against the oracle. */
-export async function runCase(subject: Subject, input: unknown): Promise<CaseOutcome> {
+export async function runCase(
+  subject: Subject,
+  input: unknown,
+  clock: () => number = () => performance.now(),
+): Promise<CaseOutcome> {
   const prepared = await subject.prepare(input)
-  const began = performance.now()
+  const began = clock()
   const answer = await answerOf(prepared)
-  const ms = performance.now() - began
+  const ms = clock() - began
   const judgement = await prepared.judge()
   const failure = failureOf(answer, judgement) ?? (await repeatFailure(prepared, answer)) ?? brokenBy(prepared)
   prepared.ended?.()

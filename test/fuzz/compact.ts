@@ -1,29 +1,29 @@
 import { base64urlOf, binaryOf, binaryOfBytes, bytesOf } from './bytes.ts'
+import { damage, type SignatureFault } from './signatures.ts'
 import { type FuzzedIssuer, goodClaims, ISSUERS } from './issuers.ts'
 import { type KeyName, publicJwk, TEST_KEYS } from './keys.ts'
 
-/** What happens to a signature's bytes. */
-export const SIGNATURE_FAULTS = [
-  ...['empty', 'zeros', 'ones', 'short', 'long', 'half', 'der', 'high-s', 'halves-swapped', 'r-zero', 's-zero'],
-  ...['s-order', 'bit', 'twice'],
-] as const
-export type SignatureFault = (typeof SIGNATURE_FAULTS)[number]
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-export const SPELLINGS = [
-  'padded',
-  'standard',
-  'spare-bits',
-  'space-after',
-  'newline-within',
-  'escaped',
-  'shorter',
-] as const
+/** Other spellings of a part, most of them of the same bytes. */
+const spellings = {
+  padded: (part) => part.padEnd(Math.ceil(part.length / 4) * 4, '='),
+  standard: (part) => part.replaceAll('-', '+').replaceAll('_', '/'),
+  'spare-bits': (part) =>
+    part.length % 4 > 1 ? part.slice(0, -1) + (ALPHABET[ALPHABET.indexOf(part.at(-1) ?? '') ^ 1] ?? '') : part,
+  'space-after': (part) => `${part} `,
+  'newline-within': (part) => `${part.slice(0, 4)}\n${part.slice(4)}`,
+  escaped: (part) => part.replace(/.$/, (character) => `%${character.charCodeAt(0).toString(16)}`),
+  shorter: (part) => part.slice(0, -1),
+} satisfies Record<string, (part: string) => string>
+export type Spelling = keyof typeof spellings
+export const SPELLINGS = Object.keys(spellings) as Spelling[]
 
 /** One change to the finished token, which is not signed again. */
 export type Edit =
   | { readonly part: number; readonly content: string }
   | { readonly part: number; readonly of: string }
-  | { readonly part: number; readonly spelling: (typeof SPELLINGS)[number] }
+  | { readonly part: number; readonly spelling: Spelling }
   | { readonly at: number; readonly remove: number; readonly insert: string }
 
 /** How a token is made: all in text, so that it can be pasted. */
@@ -36,8 +36,6 @@ export interface TokenRecipe {
   readonly fault?: SignatureFault
   readonly edits?: readonly Edit[]
 }
-
-const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
 interface Signer {
   readonly key: CryptoKey
@@ -84,7 +82,7 @@ function baseRecipe(issuer: FuzzedIssuer, name: KeyName): TokenRecipe {
   }
 }
 
-export function goodHeader({ profile }: FuzzedIssuer, name: KeyName): Record<string, unknown> {
+function goodHeader({ profile }: FuzzedIssuer, name: KeyName): Record<string, unknown> {
   const { kty, kid } = publicJwk(name)
   const alg = { EC: 'ES256', OKP: 'Ed25519', RSA: 'RS256' }[kty as 'EC' | 'OKP' | 'RSA']
   return { alg, ...(kid !== undefined && { kid }), typ: profile === 'rfc9068' ? 'at+jwt' : 'JWT' }
@@ -109,7 +107,7 @@ export async function makeToken(recipe: TokenRecipe): Promise<string> {
 async function signedToken({ header, payload, signer, fault }: TokenRecipe): Promise<string> {
   const input = `${base64urlOf(header)}.${base64urlOf(payload)}`
   const signature = await sign(input, signer)
-  return `${input}.${base64urlOf(binaryOfBytes(fault ? damaged(signature, fault) : signature))}`
+  return `${input}.${base64urlOf(binaryOfBytes(fault ? damage(signature, fault) : signature))}`
 }
 
 async function edited(token: string, edit: Edit): Promise<string> {
@@ -120,80 +118,6 @@ async function edited(token: string, edit: Edit): Promise<string> {
   else if ('of' in edit) {
     const other = BASES.get(edit.of)
     parts[edit.part] = (other ? await makeToken({ ...other, edits: [] }) : '').split('.')[edit.part] ?? ''
-  } else parts[edit.part] = respelt(own, edit.spelling)
+  } else parts[edit.part] = spellings[edit.spelling](own)
   return parts.join('.')
-}
-
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-
-function respelt(part: string, spelling: (typeof SPELLINGS)[number]): string {
-  const last = ALPHABET.indexOf(part.at(-1) ?? '')
-  switch (spelling) {
-    case 'padded':
-      return part.padEnd(Math.ceil(part.length / 4) * 4, '=')
-    case 'standard':
-      return part.replaceAll('-', '+').replaceAll('_', '/')
-    case 'spare-bits':
-      return part.length % 4 > 1 ? part.slice(0, -1) + (ALPHABET[last ^ 1] ?? '') : part
-    case 'space-after':
-      return `${part} `
-    case 'newline-within':
-      return `${part.slice(0, 4)}\n${part.slice(4)}`
-    case 'escaped':
-      return part.replace(/.$/, (character) => `%${character.charCodeAt(0).toString(16)}`)
-    case 'shorter':
-      return part.slice(0, -1)
-  }
-}
-
-function damaged(signature: Uint8Array<ArrayBuffer>, fault: SignatureFault): Uint8Array {
-  const half = signature.length / 2
-  const [r, s] = [signature.slice(0, half), signature.slice(half)]
-  switch (fault) {
-    case 'empty':
-      return new Uint8Array()
-    case 'zeros':
-      return new Uint8Array(signature.length)
-    case 'ones':
-      return new Uint8Array(signature.length).fill(0xff)
-    case 'short':
-      return signature.slice(0, -1)
-    case 'long':
-      return joined(signature, new Uint8Array(1))
-    case 'half':
-      return r
-    case 'twice':
-      return joined(signature, signature)
-    case 'der':
-      return joined(Uint8Array.of(0x30, signature.length + 6), der(r), der(s))
-    case 'high-s':
-      return joined(r, bytesOfNumber(P256_ORDER - numberOf(s), half))
-    case 's-order':
-      return joined(r, bytesOfNumber(P256_ORDER, half))
-    case 'halves-swapped':
-      return joined(s, r)
-    case 'r-zero':
-      return joined(new Uint8Array(half), s)
-    case 's-zero':
-      return joined(r, new Uint8Array(half))
-    case 'bit':
-      return signature.map((byte, index) => (index === signature.length - 1 ? byte ^ 1 : byte))
-  }
-}
-
-function der(integer: Uint8Array): Uint8Array {
-  return joined(Uint8Array.of(2, integer.length + 1, 0), integer)
-}
-
-function numberOf(bytes: Uint8Array): bigint {
-  return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n)
-}
-
-function bytesOfNumber(value: bigint, length: number): Uint8Array {
-  const rest = BigInt.asUintN(8 * length, value)
-  return Uint8Array.from({ length }, (_, index) => Number((rest >> BigInt(8 * (length - 1 - index))) & 0xffn))
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]))
 }

@@ -1,9 +1,8 @@
 import type { TrustedIssuer } from '../../src/index.ts'
 import { type KeyName, publicJwk } from './keys.ts'
 
-/** The frozen moment of every case: 2026-01-01T00:00:00Z. */
-export const NOW_MS: number = Date.UTC(2026, 0, 1)
-export const NOW: number = NOW_MS / 1000
+/** The frozen moment of every case, in seconds: 2026-01-01T00:00:00Z. */
+export const NOW: number = Date.UTC(2026, 0, 1) / 1000
 export const TOLERANCE_SECONDS = 10
 export const RESOURCE = 'https://api.example.com'
 

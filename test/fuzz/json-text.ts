@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 import { binaryOf } from './bytes.ts'
 
 /** A member as it is written: its name and its value, both raw JSON in a binary string. */
-export type Member = [name: string, value: string]
+type Member = [name: string, value: string]
 
 export interface Vocabulary {
   /** Names that mean something here. */
@@ -15,11 +15,11 @@ export interface Vocabulary {
   readonly edges?: readonly number[]
 }
 
-export function membersOf(object: Readonly<Record<string, unknown>>): Member[] {
+function membersOf(object: Readonly<Record<string, unknown>>): Member[] {
   return Object.entries(object).map(([name, value]) => [raw(name), raw(value)])
 }
 
-export function writeMembers(members: readonly Member[]): string {
+function writeMembers(members: readonly Member[]): string {
   return `{${members.map(([name, value]) => `${name}:${value}`).join(',')}}`
 }
 
@@ -75,21 +75,37 @@ const RAW_VALUES = [
 ]
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'length', '', 'x', ' iss', 'exp\u0000']
 const TEXT_JUNK = [
-  ...['"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\t', '\n', '\r', '\x00', '\x0b', '\xa0', '0', '-', 'e', '.'],
-  ...[
-    '\xff',
-    '\xc3\xa9',
-    '\xef\xbb\xbf',
-    '\xe2\x80\xa8',
-    '/**/',
-    '//',
-    '1e999',
-    'null',
-    '"a":1,',
-    '"iss":"x",',
-    ',,',
-    '\\u',
-  ],
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  ' ',
+  '	',
+  '\n',
+  '\r',
+  '\0',
+  '\v',
+  '\xA0',
+  '0',
+  '-',
+  'e',
+  '.',
+  'ÿ',
+  'Ã©',
+  'ï»¿',
+  'â¨',
+  '/**/',
+  '//',
+  '1e999',
+  'null',
+  '"a":1,',
+  '"iss":"x",',
+  ',,',
+  '\\u',
 ]
 
 const changes: readonly ((members: Member[], words: Vocabulary, random: Random) => void)[] = [

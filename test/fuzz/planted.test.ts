@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { runCase } from './case.ts'
 import { asRegression } from './minimise.ts'
 import { PLANTED } from './planted.ts'
-import { randomOfCase } from './random.ts'
 import { runFuzz } from './run.ts'
 import { SUBJECTS } from './subjects.ts'
 

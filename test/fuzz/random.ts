@@ -8,7 +8,7 @@ export interface Random {
 }
 
 /** mulberry32. */
-export function createRandom(seed: number): Random {
+function createRandom(seed: number): Random {
   let state = seed | 0
   function below(bound: number): number {
     state = (state + 0x6d2b79f5) | 0

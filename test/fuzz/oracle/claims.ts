@@ -29,7 +29,7 @@ export function given(claims: StrictObject, name: string): StrictJson | undefine
   return claims.get(name) ?? undefined
 }
 
-export function isText(value: StrictJson | undefined): value is string {
+function isText(value: StrictJson | undefined): value is string {
   return typeof value === 'string' && value !== ''
 }
 

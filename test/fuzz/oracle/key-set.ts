@@ -66,7 +66,7 @@ const PUBLIC = ['kty', 'crv', 'n', 'e', 'x', 'y', 'alg', 'kid'] as const
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
 function publicPart(jwk: JWK): JWK {
-  return Object.fromEntries(PUBLIC.filter((name) => jwk[name] !== undefined).map((name) => [name, jwk[name]])) as JWK
+  return Object.fromEntries(PUBLIC.filter((name) => jwk[name] !== undefined).map((name) => [name, jwk[name]]))
 }
 
 async function isUsable(key: unknown, { algorithms }: OracleIssuer): Promise<boolean> {

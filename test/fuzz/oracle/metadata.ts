@@ -4,6 +4,8 @@ import { type Judgement, refuse } from './token.ts'
 
 export interface SeenMetadata extends SeenDocument {
   readonly contentType: string
+  /** Status and headers came, whatever became of the body. */
+  readonly isAnswered: boolean
 }
 
 /** What the documents at the two addresses permit. */
@@ -37,9 +39,9 @@ export function judgeMetadata(
 }
 
 /** A 4xx other than 429, a redirect, or a content type other than `application/json`. */
-function saysNotHere({ fails, status, contentType }: SeenMetadata): boolean {
-  if (fails && status === 200) return false
-  if (status !== 200) return (status >= 300 && status < 500 && status !== 429) || false
+function saysNotHere({ isAnswered, status, contentType }: SeenMetadata): boolean {
+  if (!isAnswered) return false
+  if (status !== 200) return status >= 300 && status < 500 && status !== 429
   return contentType.split(';')[0]?.trim().toLowerCase() !== 'application/json'
 }
 

@@ -70,7 +70,7 @@ export function createIntrospectionSubject(tamper: Tamper): Subject<Introspectio
         },
       })),
       fetch: async (_, { body }) => {
-        const recipe = answers.get(new URLSearchParams(String(body)).get('token') ?? '')
+        const recipe = answers.get((body as URLSearchParams).get('token') ?? '')
         if (!recipe) throw new Error('nothing is known of this token')
         return answerOf(recipe)
       },

@@ -1,14 +1,15 @@
-import { createResourceServer } from '../../../src/index.ts'
+import { createResourceServer, type ResourceServer } from '../../../src/index.ts'
 import { ANSWER_TYPES, type AnswerRecipe, answerOf } from '../answers.ts'
 import { bytesOf } from '../bytes.ts'
 import { BASES, makeToken } from '../compact.ts'
-import { ISSUERS } from '../issuers.ts'
+import { type FuzzedIssuer, ISSUERS } from '../issuers.ts'
 import { mutateObject, mutateText, type Vocabulary } from '../json-text.ts'
 import { type KeyName, publicJwk, TEST_KEYS } from '../keys.ts'
 import { judgeKeySet } from '../oracle/key-set.ts'
 import { ORACLE } from '../oracle-settings.ts'
 import type { Random } from '../random.ts'
 import { shorter, withoutMembers } from '../shrink.ts'
+import { createSlots, slotAddress, SLOTS } from '../slots.ts'
 import { COMMON_OPTIONS, type Subject, type Tamper } from '../subject.ts'
 
 /** A key set, and the good token that meets it. */
@@ -54,70 +55,139 @@ const MEMBERS: Vocabulary = {
     'alg',
   ],
   values: [
-    ...[null, '', 'a', 0, 1, true, [], {}, ['verify'], ['sign'], ['verify', 'sign'], ['encrypt'], 'sig', 'enc', 'SIG'],
-    ...['EC', 'RSA', 'OKP', 'oct', 'AKP', 'ec', 'P-256', 'P-384', 'Ed25519', 'Ed448', 'X25519', 'secp256k1'],
-    ...['ES256', 'ES384', 'RS256', 'PS256', 'HS256', 'none', 'EdDSA', 'Ed25519', 'RSA-OAEP', 'ML-DSA-44'],
-    ...[
-      'es',
-      'ed',
-      'rs',
-      'twin',
-      'AQAB',
-      'AQ',
-      'AA',
-      'Ag',
-      'Aw',
-      'AAEAAQ',
-      'AQAC',
-      'A'.repeat(43),
-      `AQ${'A'.repeat(41)}`,
-    ],
-    ...[
-      '7P______________________________________38',
-      'AAAA=',
-      TEST_KEYS['a-es'].x,
-      TEST_KEYS['a-es'].y,
-      TEST_KEYS['b-es'].x,
-    ],
-    ...[TEST_KEYS['a-ed'].x, TEST_KEYS['c-ed'].x, TEST_KEYS['b-rs'].n],
+    null,
+    '',
+    'a',
+    0,
+    1,
+    true,
+    [],
+    {},
+    ['verify'],
+    ['sign'],
+    ['verify', 'sign'],
+    ['encrypt'],
+    'sig',
+    'enc',
+    'SIG',
+    'EC',
+    'RSA',
+    'OKP',
+    'oct',
+    'AKP',
+    'ec',
+    'P-256',
+    'P-384',
+    'Ed25519',
+    'Ed448',
+    'X25519',
+    'secp256k1',
+    'ES256',
+    'ES384',
+    'RS256',
+    'PS256',
+    'HS256',
+    'none',
+    'EdDSA',
+    'Ed25519',
+    'RSA-OAEP',
+    'ML-DSA-44',
+    'es',
+    'ed',
+    'rs',
+    'twin',
+    'AQAB',
+    'AQ',
+    'AA',
+    'Ag',
+    'Aw',
+    'AAEAAQ',
+    'AQAC',
+    'A'.repeat(43),
+    `AQ${'A'.repeat(41)}`,
+    '7P______________________________________38',
+    'AAAA=',
+    TEST_KEYS['a-es'].x,
+    TEST_KEYS['a-es'].y,
+    TEST_KEYS['b-es'].x,
+    TEST_KEYS['a-ed'].x,
+    TEST_KEYS['c-ed'].x,
+    TEST_KEYS['b-rs'].n,
   ],
 }
 
-/** Key sets that an issuer publishes, under tokens that are good. A server for each: keys are kept. */
+interface Slot {
+  readonly api: ResourceServer
+  readonly issuer: FuzzedIssuer
+  readonly index: number
+  /** What is published from now on. */
+  readonly publish: (recipe: KeySetRecipe) => void
+  readonly strays: string[]
+}
+
+/** Key sets that an issuer publishes, under tokens that are good. */
 export function createKeySetsSubject(tamper: Tamper): Subject<KeySetRecipe> {
+  const nextSlot = new Map(ISSUERS.map((issuer) => [issuer, createSlots(() => makeBatch(issuer))]))
+  const tokens = new Map<string, Promise<string>>()
+
+  function makeBatch(like: FuzzedIssuer): readonly Slot[] {
+    const published = new Map<string, KeySetRecipe>()
+    const strays: string[] = []
+    const issuers = Array.from({ length: SLOTS }, (_, index) => ({
+      ...like,
+      identifier: slotAddress(like.identifier, index),
+      jwksUri: slotAddress(JWKS_URI, index),
+    }))
+    const server = createResourceServer({
+      ...COMMON_OPTIONS,
+      issuers: issuers.map(({ identifier, profile, audience, clients, algorithms, jwksUri }) => ({
+        issuer: identifier,
+        audience,
+        ...(clients && { clients }),
+        jwt: { profile, jwksUri, ...(algorithms && { algorithms }) },
+      })),
+      fetch: async (url) => {
+        const recipe = published.get(url)
+        if (recipe) return answerOf(recipe)
+        strays.push(url)
+        throw new Error('nothing is published here')
+      },
+    })
+    const api = tamper(server)
+    return issuers.map(({ jwksUri, ...issuer }, index) => ({
+      api,
+      issuer,
+      index,
+      strays,
+      publish: (recipe) => published.set(jwksUri, recipe),
+    }))
+  }
+
+  function tokenFor(name: KeyName, { issuer, index }: Slot): Promise<string> {
+    const base = BASES.get(name)
+    if (!base) throw new Error(`no token ${name}`)
+    const id = `${name} ${index}`
+    const payload = base.payload.replace(base.issuer.identifier, issuer.identifier)
+    const token = tokens.get(id) ?? makeToken({ ...base, payload })
+    tokens.set(id, token)
+    return token
+  }
+
   return {
     name: 'key-sets',
     share: 6,
     generate: generateKeySet,
     async prepare(recipe) {
-      const base = BASES.get(recipe.token)
-      if (!base) throw new Error(`no token ${recipe.token}`)
-      const token = await makeToken(base)
-      const { identifier, profile, audience, clients, algorithms } = base.issuer
-      const strays: string[] = []
-      const server = createResourceServer({
-        ...COMMON_OPTIONS,
-        issuers: [
-          {
-            issuer: identifier,
-            audience,
-            ...(clients && { clients }),
-            jwt: { profile, jwksUri: JWKS_URI, ...(algorithms && { algorithms }) },
-          },
-        ],
-        fetch: async (url) => {
-          if (url !== JWKS_URI) strays.push(url)
-          return answerOf(recipe)
-        },
-      })
-      const tampered = tamper(server)
+      const slot = nextSlot.get(BASES.get(recipe.token)?.issuer as FuzzedIssuer)?.()
+      if (!slot) throw new Error(`no issuer of ${recipe.token}`)
+      const token = await tokenFor(recipe.token, slot)
+      slot.publish(recipe)
       const { status, body, fails } = recipe
       const seen = { status, body: bytesOf(body), fails: fails !== undefined }
       return {
-        attempt: () => tampered.verify(token),
-        judge: () => judgeKeySet(seen, token, { ...base.issuer, jwks: [] }, ORACLE),
-        broken: () => (strays.length > 0 ? `it fetched ${strays.join(', ')}` : undefined),
-        ended: () => tampered.close(),
+        attempt: () => slot.api.verify(token),
+        judge: () => judgeKeySet(seen, token, { ...slot.issuer, jwks: [] }, ORACLE),
+        broken: () => (slot.strays.length > 0 ? `it fetched ${slot.strays.splice(0).join(', ')}` : undefined),
       }
     },
     *simpler(recipe) {

@@ -26,31 +26,27 @@ const TOKENS: ReadonlyMap<string, TokenRecipe> = new Map<string, TokenRecipe>([
 const NAMES = [...TOKENS.keys(), 'a-es', 'a-ed', 'c-ed', 'a-es', 'a-ed', 'c-ed']
 const HEADER_NAMES = ['Authorization', 'authorization', 'AUTHORIZATION', 'aUthorization']
 const SCHEMES = [
-  ...[
-    'Bearer',
-    'Bearer',
-    'Bearer',
-    'Bearer',
-    'bearer',
-    'BEARER',
-    'bEaReR',
-    'Basic',
-    'DPoP',
-    'Bearers',
-    'Beare',
-    'Token',
-  ],
-  ...[
-    'Bearer:',
-    'Bearer=',
-    '"Bearer"',
-    'JWT',
-    'Bearer Bearer',
-    'Basic abc, Bearer',
-    'Bearer abc,',
-    'Bearer realm="a",',
-    '',
-  ],
+  'Bearer',
+  'Bearer',
+  'Bearer',
+  'Bearer',
+  'bearer',
+  'BEARER',
+  'bEaReR',
+  'Basic',
+  'DPoP',
+  'Bearers',
+  'Beare',
+  'Token',
+  'Bearer:',
+  'Bearer=',
+  '"Bearer"',
+  'JWT',
+  'Bearer Bearer',
+  'Basic abc, Bearer',
+  'Bearer abc,',
+  'Bearer realm="a",',
+  '',
 ]
 const GAPS = [
   ' ',
@@ -93,9 +89,16 @@ const AROUND = [
   ', a=b',
 ]
 const FORM_TYPES = [
-  ...['application/x-www-form-urlencoded', 'application/x-www-form-urlencoded', 'Application/X-WWW-Form-Urlencoded'],
-  ...['application/x-www-form-urlencoded; charset=UTF-8', ' application/x-www-form-urlencoded ;', 'text/plain'],
-  ...['multipart/form-data; boundary=a', 'application/x-www-form-urlencodedx', 'application/json', ''],
+  'application/x-www-form-urlencoded',
+  'application/x-www-form-urlencoded',
+  'Application/X-WWW-Form-Urlencoded',
+  'application/x-www-form-urlencoded; charset=UTF-8',
+  ' application/x-www-form-urlencoded ;',
+  'text/plain',
+  'multipart/form-data; boundary=a',
+  'application/x-www-form-urlencodedx',
+  'application/json',
+  '',
 ]
 
 /** `Authorization` headers, form bodies and query strings, around tokens good and bad. */
@@ -171,16 +174,16 @@ function generateRequest(random: Random): RequestRecipe {
     method: hasForm ? random.pick(['POST', 'POST', 'PUT', 'PATCH', 'post', 'GET', 'DELETE']) : 'GET',
     url: random.oneIn(8) ? `${RESOURCE}/?access_token={a-es}` : RESOURCE,
     headers,
-    ...(hasForm && { form: form(random) }),
+    ...(hasForm && { form: formOf(random) }),
   }
 }
 
 function lines(random: Random): string | string[] {
-  const first = line(random)
-  return random.oneIn(15) ? [first, ...(random.oneIn(2) ? [] : [random.oneIn(2) ? first : line(random)])] : first
+  const first = lineOf(random)
+  return random.oneIn(15) ? [first, ...(random.oneIn(2) ? [] : [random.oneIn(2) ? first : lineOf(random)])] : first
 }
 
-function line(random: Random): string {
+function lineOf(random: Random): string {
   const token = random.oneIn(15)
     ? random.pick([
         '',
@@ -205,7 +208,7 @@ function line(random: Random): string {
   return `${random.pick(AROUND.slice(0, 6))}${random.pick(SCHEMES)}${random.pick(GAPS)}${token}${random.oneIn(3) ? random.pick(AROUND) : ''}`
 }
 
-function form(random: Random): string {
+function formOf(random: Random): string {
   const fields = [
     'access_token={a-ed}',
     'access_token={a-es}',

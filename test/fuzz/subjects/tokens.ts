@@ -1,11 +1,12 @@
 import { createResourceServer } from '../../../src/index.ts'
-import { BASES, type Edit, makeToken, SIGNATURE_FAULTS, SPELLINGS, type TokenRecipe } from '../compact.ts'
+import { BASES, type Edit, makeToken, SPELLINGS, type TokenRecipe } from '../compact.ts'
 import { asTrusted, ISSUERS } from '../issuers.ts'
 import { mutateObject, mutateText } from '../json-text.ts'
 import { judgeToken } from '../oracle/token.ts'
 import { ORACLE } from '../oracle-settings.ts'
 import type { Random } from '../random.ts'
 import { shorter, withoutMembers } from '../shrink.ts'
+import { SIGNATURE_FAULTS } from '../signatures.ts'
 import { COMMON_OPTIONS, type Subject, type Tamper } from '../subject.ts'
 import { CLAIMS, HEADER } from '../vocabulary.ts'
 
@@ -14,29 +15,34 @@ const BASE_NAMES = ['a-es', 'a-es', 'a-ed', 'a-ed', 'a-ed', 'b-es', 'b-es', 'c-e
 const RSA_NAMES = ['a-rs', 'b-rs']
 const OTHER_SIGNERS = ['stranger', 'hmac', 'a-es', 'a-ed', 'b-es', 'c-ed', 'd-es-2', 'b-rs:PS256', 'b-rs:RS384']
 const INSERTED = [
-  ...[
-    '.',
-    '..',
-    '...',
-    '=',
-    '==',
-    '-',
-    '_',
-    '+',
-    '/',
-    'A',
-    'z',
-    '0',
-    ' ',
-    '\n',
-    '\t',
-    '\r\n',
-    '"',
-    '{',
-    '%2e',
-    '\u0000',
-  ],
-  ...['\u00e9', '\ufeff', '\uff0e', '\u{1f600}', 'ey', 'e30', 'A'.repeat(20_000), '.'.repeat(5_000)],
+  '.',
+  '..',
+  '...',
+  '=',
+  '==',
+  '-',
+  '_',
+  '+',
+  '/',
+  'A',
+  'z',
+  '0',
+  ' ',
+  '\n',
+  '	',
+  '\r\n',
+  '"',
+  '{',
+  '%2e',
+  '\0',
+  'é',
+  '﻿',
+  '．',
+  '😀',
+  'ey',
+  'e30',
+  'A'.repeat(2e4),
+  '.'.repeat(5e3),
 ]
 
 /** Mutated JWTs, half of them signed again with a key that is trusted, so that they reach the checks of their claims. */
@@ -68,7 +74,7 @@ export function createTokensSubject(tamper: Tamper): Subject<TokenRecipe> {
   }
 }
 
-export function generateToken(random: Random): TokenRecipe {
+function generateToken(random: Random): TokenRecipe {
   const name = random.oneIn(25) ? random.pick(RSA_NAMES) : random.pick(BASE_NAMES)
   const base = BASES.get(name)
   if (!base) throw new Error(`no base ${name}`)
@@ -107,7 +113,7 @@ function edits({ header, payload }: TokenRecipe, count: number, random: Random):
   }
 }
 
-export function* simplerTokens(recipe: TokenRecipe): Iterable<TokenRecipe> {
+function* simplerTokens(recipe: TokenRecipe): Iterable<TokenRecipe> {
   const { fault, edits: all = [], ...rest } = recipe
   const kept = { ...rest, ...(fault && { fault }) }
   if (all.length > 0) yield kept

@@ -228,7 +228,10 @@ describe.each(['throws', 'rejects', 'hangs'] as const)('a tier that %s', (fault)
     await vi.advanceTimersByTimeAsync(400)
     await work
     expect(good.held.size).toBe(1)
-    expect(events).toMatchObject([{ type: 'tier_failed', tier: 'broken', operation: 'put' }])
+    expect(events).toMatchObject([
+      { type: 'tier_failed', tier: 'broken', operation: 'put' },
+      { type: 'tier_failed', tier: 'broken', operation: 'delete', retryInMs: 0 },
+    ])
   })
 })
 
