@@ -39,10 +39,7 @@ export function cacheTierContract(
     check('has a name for events', async ({ name }) => {
       expectThat(/^[\x20-\x7e]+$/.test(name), `a name of printable ASCII, got ${JSON.stringify(name)}`)
     }),
-    check('has nothing under a key that was never put', async (tier, key) => {
-      const got = await tier.get(key)
-      expectThat(got === undefined || got === null, `undefined or null, got ${typeof got}`)
-    }),
+    check('has nothing under a key that was never put', expectNothing),
     check('returns what was put', async (tier, key) => {
       await tier.put(key, '{"a":1}', expiring)
       await expectHeld(tier, key, '{"a":1}')
@@ -69,13 +66,27 @@ export function cacheTierContract(
       await expectHeld(tier, `${key}:a`, 'lower')
       await expectHeld(tier, `${key}:A`, 'upper')
     }),
-    check('replaces what was there', async (tier, key) => {
+    check('tells keys apart that differ in their 80th character alone', async (tier, key) => {
+      const long = key.padEnd(79, '_')
+      await tier.put(`${long}1`, 'one', expiring)
+      await tier.put(`${long}2`, 'two', expiring)
+      await expectHeld(tier, `${long}1`, 'one')
+    }),
+    check('replaces what was there, and what was read before', async (tier, key) => {
       await tier.put(key, 'old', expiring)
+      await expectHeld(tier, key, 'old')
       await tier.put(key, 'new', expiring)
       await expectHeld(tier, key, 'new')
     }),
-    check('deletes', async (tier, key) => {
+    check('does not remember that there was nothing, unless it takes no answers', async (tier, key) => {
+      if (tier.answers === false) return
+      await expectNothing(tier, key)
       await tier.put(key, 'value', expiring)
+      await expectHeld(tier, key, 'value')
+    }),
+    check('deletes, also what was read before', async (tier, key) => {
+      await tier.put(key, 'value', expiring)
+      await expectHeld(tier, key, 'value')
       await tier.delete(key)
       await expectNothing(tier, key)
     }),
@@ -93,6 +104,11 @@ export function cacheTierContract(
       const keys = Array.from({ length: 50 }, (_, index) => `${key}:${index}`)
       await Promise.all(keys.map((each) => tier.put(each, each, expiring)))
       await Promise.all(keys.map((each) => expectHeld(tier, each, each)))
+    }),
+    check('takes seconds for seconds', async (tier, key) => {
+      await tier.put(key, 'short', { expiresInSeconds: 10 })
+      await wait(0.05)
+      await expectHeld(tier, key, 'short')
     }),
     check('lets an entry go when its time is over, and not before', async (tier, key) => {
       await tier.put(key, 'short', { expiresInSeconds: 2 })
@@ -125,8 +141,9 @@ function expectThat(holds: boolean, expected: string): void {
   if (!holds) throw new Error(`the cache tier breaks its contract: expected ${expected}`)
 }
 
-function shown(value: string | null | undefined): string {
-  if (typeof value !== 'string') return String(value)
+function shown(value: unknown): string {
+  if (value === undefined || value === null) return String(value)
+  if (typeof value !== 'string') return `a value that is no string (${Object.prototype.toString.call(value)})`
   return value.length > 80
     ? `${JSON.stringify(value.slice(0, 80))} … of ${value.length} characters`
     : JSON.stringify(value)

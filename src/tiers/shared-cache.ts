@@ -107,7 +107,8 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   }))
 
   // A deletion that failed, or that a slow put of another process overtook, must not bring back what was forgotten here.
-  const forgotten = new LRUCache<string, number>({ max: MAX_FORGOTTEN })
+  // Made when first used: it takes memory for as many names as it may hold.
+  let forgotten: LRUCache<string, number> | undefined
 
   /** Answers about tokens are shared sealed or not at all. */
   function mayHold({ answers = true }: CacheTier, kind: SharedKind): boolean {
@@ -210,11 +211,12 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   }
 
   function isForgotten(name: string, originMs: number): boolean {
-    const sinceMs = forgotten.get(name)
+    const sinceMs = forgotten?.get(name)
     return sinceMs !== undefined && originMs <= sinceMs + ANSWER_SKEW_MS
   }
 
   async function forget(name: string): Promise<void> {
+    forgotten ??= new LRUCache({ max: MAX_FORGOTTEN })
     forgotten.set(name, now())
     await Promise.all(holding(name).map((one) => deleteFrom(one, name)))
   }

@@ -72,6 +72,14 @@ describe('tiers', () => {
   })
 })
 
+test.each([['redis://user:hunter2@redis:6379'], [['redis://user:hunter2@redis:6379']]])(
+  'an address in place of a tier is not repeated: it may hold a password',
+  (tiers) => {
+    expect(refusalOf({ tiers })).toMatch(/^option "tiers/)
+    expect(refusalOf({ tiers })).not.toContain('hunter2')
+  },
+)
+
 describe('tierEncryption', () => {
   test.each([
     ['base64url', SECRET],
@@ -118,6 +126,22 @@ describe('tierEncryption', () => {
     const refusal = refusalOf({ tiers: [tier], tierEncryption })
     expect(refusal).toContain(message)
     expect(refusal).not.toMatch(/AAAA|correct horse/)
+  })
+
+  test.each<[string, unknown]>([
+    ['the secret alone', 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA'],
+    ['the secret in a list', ['c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA']],
+    ['id and secret in each other’s place', [{ id: 'c2VjcmV0+c2VjcmV0/c2VjcmV0c2VjcmV0c2VjcmV0c2U=', secret: 'k1' }]],
+    [
+      'one id twice',
+      [
+        { id: 'c2VjcmV0', secret: SECRET },
+        { id: 'c2VjcmV0', secret: SECRET },
+      ],
+    ],
+  ])('says nothing of what came where it is %s', (_, tierEncryption) => {
+    expect(refusalOf({ tiers: [tier], tierEncryption })).toMatch(/^option "tierEncryption/)
+    expect(refusalOf({ tiers: [tier], tierEncryption })).not.toContain('c2VjcmV0')
   })
 
   test('means nothing without tiers', () => {

@@ -379,3 +379,98 @@ describe('a name', () => {
     for (const name of names) expect(name).toMatch(/^bearward:1:(answer|keys):[\w-]{43}$/)
   })
 })
+
+describe('the newest entry', () => {
+  const never = { ...anything, suffices: () => false }
+
+  async function twoTiers(nearMs: number, farMs: number) {
+    const [near, far] = [watched('near'), watched('far')]
+    await put(bench([near.tier]).cache, NAME, 'near', { originMs: nearMs, lifeMs: DAY })
+    await put(bench([far.tier]).cache, NAME, 'far', { originMs: farMs, lifeMs: DAY })
+    return { near, far, cache: bench([near.tier, far.tier]).cache }
+  }
+
+  test('is not beaten by an older one that would suffice, nor written over', async () => {
+    const { near, cache } = await twoTiers(NOW_MS - 1, NOW_MS - 2)
+    const before = new Map(near.held)
+    const reading = { ...anything, suffices: ({ value }: { value: unknown }) => value === 'far' }
+    expect(await valueOf(cache, NAME, reading)).toBe('near')
+    await vi.advanceTimersByTimeAsync(0)
+    expect(near.held).toEqual(before)
+  })
+
+  test('is found in whatever tier it is', async () => {
+    expect(await valueOf((await twoTiers(NOW_MS - 2, NOW_MS - 1)).cache, NAME, never)).toBe('far')
+    expect(await valueOf((await twoTiers(NOW_MS - 1, NOW_MS - 2)).cache, NAME, never)).toBe('near')
+  })
+})
+
+describe('what a tier is told', () => {
+  test('is the time left in whole seconds, counted from when the issuer spoke', async () => {
+    const told: number[] = []
+    const { cache, clock } = bench([
+      watched('mine', { put: async (_, __, { expiresInSeconds }) => told.push(expiresInSeconds) }).tier,
+    ])
+    clock.ms += 10_500
+    await put(cache, NAME, 'x', { originMs: NOW_MS, lifeMs: 60_000 })
+    expect(told).toEqual([50])
+  })
+
+  test('is nothing that could not be read again', async () => {
+    const one = watched()
+    const { cache } = bench([one.tier])
+    let deep: unknown = 'x'
+    for (let depth = 0; depth < 70; depth++) deep = { deep }
+    await put(cache, NAME, deep)
+    expect(one.calls).toEqual([])
+    await put(cache, NAME, { deep: 'x' })
+    expect(one.calls).toEqual(['put'])
+  })
+})
+
+test('an operation that began before a failure does not end the rest that the failure began', async () => {
+  const slow = Promise.withResolvers<string | undefined>()
+  let calls = 0
+  const { cache } = bench([
+    watched('mine', {
+      get() {
+        calls++
+        return calls === 1 ? slow.promise : Promise.reject(new Error('down'))
+      },
+    }).tier,
+  ])
+  const first = valueOf(cache)
+  expect(await valueOf(cache)).toBeUndefined()
+  slow.resolve(undefined)
+  await first
+  expect(await valueOf(cache)).toBeUndefined()
+  expect(calls).toBe(2)
+})
+
+test.each([
+  ['has no message', Object.assign(new Error(), { message: undefined })],
+  ['has a number for a message', Object.assign(new Error(), { message: 7 })],
+  [
+    'throws when its message is read',
+    Object.defineProperty(new Error(), 'message', {
+      get() {
+        throw new Error('no')
+      },
+    }),
+  ],
+])('an error of a tier that %s harms nobody', async (_, fault) => {
+  const { cache, events } = bench([watched('mine', { get: () => Promise.reject(fault) }).tier])
+  expect(await valueOf(cache)).toBeUndefined()
+  expect(events).toMatchObject([{ type: 'tier_failed', message: 'unknown reason' }])
+})
+
+test('an answer from a clock that is more than two seconds ahead is not used, keys from one are', async () => {
+  const one = watched()
+  const { cache } = bench([one.tier], true)
+  await put(cache, ANSWER, 'x', { originMs: NOW_MS + 2_000, lifeMs: DAY })
+  expect(await valueOf(cache, ANSWER)).toBe('x')
+  await put(cache, ANSWER, 'x', { originMs: NOW_MS + 2_001, lifeMs: DAY })
+  expect(await valueOf(cache, ANSWER)).toBeUndefined()
+  await put(cache, NAME, 'x', { originMs: NOW_MS + 2_001, lifeMs: DAY })
+  expect(await valueOf(cache)).toBe('x')
+})
