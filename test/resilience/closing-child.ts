@@ -10,10 +10,10 @@ const ISSUER = 'https://login.example.com'
 const server = await faultyServer(() => ({ keys: [], active: false, issuer: ISSUER, jwks_uri: server.url }))
 await server.stop()
 
-const issuers: TrustedIssuer[] = [
+const issuersOf = (timeoutMs: number): TrustedIssuer[] => [
   { issuer: ISSUER, metadata: { url: server.url } },
   { issuer: ISSUER, jwt: { jwksUri: server.url } },
-  { issuer: ISSUER, jwt: false, introspection: { endpoint: server.url, auth: 'none', timeoutMs: 200 } },
+  { issuer: ISSUER, jwt: false, introspection: { endpoint: server.url, auth: 'none', timeoutMs } },
 ]
 
 const never: Answer = () => {}
@@ -52,30 +52,42 @@ function note(error: unknown): void {
   codes.add(error instanceof Error && 'code' in error ? String(error.code) : String(error))
 }
 
+let waiting = 0
 for (const [, begin] of faults) {
   await begin()
-  for (const issuer of issuers) {
-    // One that is closed while it waits, with a caller that gave up before, and one that is closed after the fault struck.
-    for (const waits of [true, false]) {
+  // Closed after the fault struck, and closed while it lasts: then nothing but close() can end what runs.
+  for (const timeoutMs of [200, 30_000]) {
+    for (const issuer of issuersOf(timeoutMs)) {
       const api = createResourceServer({
         resource: 'https://api.example.com',
         issuers: [issuer],
-        keys: { timeoutMs: 200 },
+        keys: { timeoutMs },
       })
       const gone = new AbortController()
-      const callers = [api.verify(jwt), api.verify(jwt, { signal: gone.signal }), api.verify('opaque')].map((caller) =>
-        caller.then(note, note),
+      const callers = [api.verify(jwt), api.verify(jwt, { signal: gone.signal }), api.verify('opaque')].map(
+        async (caller) => {
+          waiting++
+          await caller.then(note, note)
+          waiting--
+        },
       )
       await new Promise((resolve) => setTimeout(resolve, 20))
       gone.abort()
-      if (waits) await Promise.all(callers)
+      if (timeoutMs < 30_000) await Promise.all(callers)
       api.close()
-      await Promise.all(callers)
     }
   }
 }
+await new Promise((resolve) => setTimeout(resolve, 300))
+const stillWaiting = waiting
 await server.stop()
-// What was destroyed is gone a turn later.
-await new Promise((resolve) => setTimeout(resolve, 50))
+// What was destroyed is gone a little later.
+await new Promise((resolve) => setTimeout(resolve, 100))
 const alive = process.getActiveResourcesInfo().filter((name) => !/^(Pipe|TTY|File|FSReq)/.test(name))
-console.log(JSON.stringify({ codes: [...codes].toSorted((one, other) => one.localeCompare(other)), alive }))
+console.log(
+  JSON.stringify({
+    codes: [...codes].toSorted((one, other) => one.localeCompare(other)),
+    waiting: stillWaiting,
+    alive,
+  }),
+)

@@ -29,7 +29,7 @@ test(
   async () => {
     expect(await run(new URL('closing-child.ts', import.meta.url))).toEqual({
       exit: 0,
-      said: { codes: ['issuer_unavailable', 'token_inactive', 'token_malformed'], alive: [] },
+      said: { codes: ['issuer_unavailable', 'token_inactive', 'token_malformed'], waiting: 0, alive: [] },
       complained: '',
     })
   },
