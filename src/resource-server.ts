@@ -211,8 +211,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     close() {
       closed = true
       verified.forgetAll()
-      introspection.forgetAll()
       introspection.stop()
+      introspection.forgetAll()
       issuers.stop()
     },
   }

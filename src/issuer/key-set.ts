@@ -54,7 +54,7 @@ export function freshForMs(maxAgeSeconds: number | undefined, refreshMs: number)
 interface Held {
   readonly snapshot: KeySnapshot
   readonly byIdentity: ReadonlyMap<string, VerificationKey>
-  readonly fetchedMs: number
+  fetchedMs: number
   readonly freshMs: number
   /** The age from which on they are refreshed in the background. */
   readonly refreshFromMs: number
@@ -152,14 +152,14 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
   /** Old keys, for who waited and got no new ones. @throws the fault, where there are none or the caller itself gave up */
   function bridge(fault: unknown): KeySnapshot {
     const gaveUp = fault instanceof BearwardError && fault.cause instanceof CallerGone
-    if (held && !gaveUp && age(held) < settings.maxStaleMs) return held.snapshot
+    if (held && !gaveUp && !closed && age(held) < settings.maxStaleMs) return held.snapshot
     throw fault
   }
 
-  function age({ fetchedMs, freshMs }: Held): number {
-    const passed = now() - fetchedMs
-    // A clock that was set back says nothing about the age: due for a refresh, neither fresh for ever nor too old to serve.
-    return passed < 0 ? Math.min(freshMs, settings.maxStaleMs - 1) : passed
+  function age(one: Held): number {
+    // A clock that was set back says nothing about the age: due for a refresh, and counted from here on.
+    if (now() < one.fetchedMs) one.fetchedMs = now() - Math.min(one.freshMs, settings.maxStaleMs - 1)
+    return now() - one.fetchedMs
   }
 
   function atHand(context: CallContext): KeySnapshot | undefined {
@@ -186,12 +186,13 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     },
 
     async renewed(seen, context) {
-      if (held && held.snapshot !== seen) return held.snapshot
+      if (closed) return undefined
+      if (held && held.snapshot !== seen && age(held) < settings.maxStaleMs) return held.snapshot
       if (!loader.busy()) {
         const passed = extraFetchMs === undefined ? Infinity : Math.abs(now() - extraFetchMs)
         // While fetching fails, the back-off is the limit: it is what brings new keys in soonest.
         const mayFetch = backOff.failures() > 0 ? backOff.remainingMs() === 0 : passed >= settings.cooldownMs
-        if (!mayFetch || closed) return undefined
+        if (!mayFetch) return undefined
         extraFetchMs = now()
         wantsUnknown = true
       }

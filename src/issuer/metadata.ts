@@ -47,7 +47,7 @@ export const MAX_DOCUMENT_BYTES: number = 512 * 1024
 /** @see RFC 8414 §3, OpenID Connect Discovery 1.0 §4 */
 export function createMetadataSource(issuer: IssuerSettings, settings: MetadataSettings): MetadataSource {
   let addresses = addressesOf(issuer)
-  let known: { readonly document: Record<string, unknown>; readonly fetchedMs: number } | undefined
+  let known: { readonly document: Record<string, unknown>; fetchedMs: number } | undefined
   /** What is known led nowhere. */
   let doubted = false
   let name: string | undefined
@@ -60,7 +60,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       const entry = await readShared(leader)
       if (entry && suffices(entry)) return { ...entry.value, fetchedMs: entry.originMs }
       // Too old to serve, unless the issuer fails.
-      if (entry && isNewer(entry.originMs) && age(entry.originMs) < settings.maxStaleMs) {
+      if (entry && isNewer(entry.originMs) && age({ fetchedMs: entry.originMs }) < settings.maxStaleMs) {
         known = { document: entry.value.document, fetchedMs: entry.originMs }
       }
       signal.throwIfAborted()
@@ -113,17 +113,17 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   }
 
   function suffices({ originMs }: SharedEntry<FoundMetadata>): boolean {
-    return isNewer(originMs) && age(originMs) < FRESH_MS
+    return isNewer(originMs) && age({ fetchedMs: originMs }) < FRESH_MS
   }
 
-  function age(fetchedMs: number): number {
-    const passed = settings.now() - fetchedMs
-    // A clock that was set back says nothing about the age: ask again.
-    return passed < 0 ? FRESH_MS : passed
+  function age(one: { fetchedMs: number }): number {
+    // A clock that was set back says nothing about the age: ask again, and count from here on.
+    if (settings.now() < one.fetchedMs) one.fetchedMs = settings.now() - FRESH_MS
+    return settings.now() - one.fetchedMs
   }
 
   function isUsable(one: typeof known): one is NonNullable<typeof known> {
-    return one !== undefined && age(one.fetchedMs) < settings.maxStaleMs
+    return one !== undefined && age(one) < settings.maxStaleMs
   }
 
   /** What another process fetched may have come to hand while the issuer failed. @throws the fault, where none did */
@@ -135,7 +135,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   async function get(context: CallContext): Promise<Record<string, unknown>> {
     if (issuer.metadata.from === 'data') return issuer.metadata.document
     if (!isUsable(known)) return loader.join(context).catch(bridge)
-    const isOld = doubted || age(known.fetchedMs) >= FRESH_MS
+    const isOld = doubted || age(known) >= FRESH_MS
     if (isOld && backOff.remainingMs() === 0) loader.nudge(context)
     return known.document
   }

@@ -33,6 +33,8 @@ export interface SharedLoad<Loaded, T> {
 }
 
 interface Flight<T> {
+  /** Counts up from load to load. */
+  readonly number: number
   readonly promise: Promise<T>
   readonly controller: AbortController
   readonly startedMs: number
@@ -60,6 +62,10 @@ export function createSharedLoader<Loaded, T = Loaded>({
 }: SharedLoad<Loaded, T>): SharedLoader<T> {
   const maxTurns = 2 * Math.ceil(timeoutMs / PATIENCE_MS) + 2
   let flight: Flight<T> | undefined
+  let started = 0
+  /** How the latest load that came to an end ended: its result, never its promise, as that is another request's. */
+  let landed: (Outcome<T> & { readonly number: number }) | undefined
+  let stopped = false
 
   function lead(context: CallContext): Flight<T> {
     const controller = new AbortController()
@@ -68,26 +74,23 @@ export function createSharedLoader<Loaded, T = Loaded>({
       () => controller.abort(new LoadAbandoned(`no answer within ${timeoutMs} ms`)),
       timeoutMs,
     )
-    function land(): void {
+    function land(outcome: () => Outcome<T>): T {
       clearInterval(heart)
       clearTimeout(deadline)
       if (flight === own) flight = undefined
+      // A load that others gave up may end after the one that took its place: then it brings nothing new.
+      if (!landed || landed.number < own.number) landed = { ...outcome(), number: own.number }
+      return valueOf(landed)
     }
     // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
     unref(heart)
     unref(deadline)
     // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
     const promise = Promise.race([load(controller.signal, context), rejectionOf(controller.signal)]).then(
-      (result) => {
-        land()
-        return loaded(result)
-      },
-      (cause: unknown) => {
-        land()
-        throw failed(cause)
-      },
+      (result) => land(() => outcomeOf(() => loaded(result))),
+      (cause: unknown) => land(() => ({ fault: failed(cause) })),
     )
-    const own: Flight<T> = { promise, controller, startedMs: now(), beats: 0 }
+    const own: Flight<T> = { number: ++started, promise, controller, startedMs: now(), beats: 0 }
     flight = own
     // Marks the promise as handled, in case that nobody follows it to its end.
     const settled = promise.then(ignore, ignore)
@@ -105,7 +108,11 @@ export function createSharedLoader<Loaded, T = Loaded>({
 
   return {
     async join(context) {
+      const startedBefore = started
       for (let turn = 0; turn < maxTurns; turn++) {
+        if (stopped) throw new LoadAbandoned('closed')
+        // Of those whose leader was lost, one leads again; who notices later takes what that one got.
+        if (!busy() && landed && landed.number > startedBefore) return valueOf(landed)
         // One that is overdue is lost, even if everybody's patience was too short to notice by its beats.
         const followed = flight && busy() ? flight : lead(context)
         const seen = followed.beats
@@ -117,13 +124,29 @@ export function createSharedLoader<Loaded, T = Loaded>({
     },
     busy,
     nudge(context) {
-      if (!busy()) lead(context)
+      if (!busy() && !stopped) lead(context)
     },
     stop() {
+      stopped = true
       flight?.controller.abort(new LoadAbandoned('closed'))
       flight = undefined
     },
   }
+}
+
+type Outcome<T> = { readonly value: T } | { readonly fault: unknown }
+
+function outcomeOf<T>(work: () => T): Outcome<T> {
+  try {
+    return { value: work() }
+  } catch (fault) {
+    return { fault }
+  }
+}
+
+function valueOf<T>(outcome: Outcome<T>): T {
+  if ('fault' in outcome) throw outcome.fault
+  return outcome.value
 }
 
 const pending = Symbol('pending')

@@ -25,6 +25,8 @@ export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>,
 export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByKey<Loaded, T>): SharedLoaders<T> {
   const { load, loaded, failed, max } = settings
   const running = new Map<string, SharedLoader<T>>()
+  /** Those that run on for who waits for them, and whom nobody joins any more. */
+  const forgotten = new Set<SharedLoader<T>>()
 
   /** In Workers a load ends without an answer when its request does; lost ones must not use up the bound. */
   function dropLost(): void {
@@ -56,13 +58,22 @@ export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByK
     return loader
   }
 
+  function forget(key: string): void {
+    const loader = running.get(key)
+    if (!loader) return
+    running.delete(key)
+    for (const other of forgotten) if (!other.busy()) forgotten.delete(other)
+    forgotten.add(loader)
+  }
+
   return {
     join: async (key, context) => loaderFor(key).join(context),
-    forget: (key) => void running.delete(key),
-    forgetAll: () => running.clear(),
+    forget,
+    forgetAll: () => [...running.keys()].forEach(forget),
     stop() {
-      for (const loader of running.values()) loader.stop()
+      for (const loader of [...running.values(), ...forgotten]) loader.stop()
       running.clear()
+      forgotten.clear()
     },
   }
 }
