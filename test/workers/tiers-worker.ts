@@ -28,12 +28,13 @@ const events: BearwardEvent[] = []
 const slow = { get: 0, put: 0, delete: 0 }
 let hanging = ''
 let servers: ReadonlyMap<string, ResourceServer> | undefined
+const sealed = { tierEncryption: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] }
 
 function watched(tier: CacheTier): CacheTier {
   async function watch<T>(operation: TierCall['operation'], key: string, work: () => Promise<T>): Promise<T> {
     const call: TierCall = { tier: tier.name, operation, key, done: false }
     calls.push(call)
-    if (hanging === tier.name) await new Promise(() => {})
+    if (hanging === tier.name || hanging === 'all') await new Promise(() => {})
     if (slow[operation] > 0) await new Promise((resolve) => setTimeout(resolve, slow[operation]))
     const result = await work()
     call.done = true
@@ -58,15 +59,21 @@ function server(tiers: readonly CacheTier[], options: Partial<ResourceServerOpti
   })
 }
 
+// Made at module scope, where a Worker may do no I/O, start no timer and draw no random number.
+const patient = server([cacheApiTier({ timeoutMs: 5_000 })], sealed)
+
 function createServers({ BEARWARD_CACHE: namespace }: Environment): ReadonlyMap<string, ResourceServer> {
-  const sealed = { tierEncryption: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] }
-  const both = [cacheApiTier(), kvTier(namespace)]
+  // Patient, so that a machine with much else to do changes no count.
+  const kv = kvTier(namespace, { timeoutMs: 3_000 })
+  const both = [cacheApiTier({ timeoutMs: 2_000 }), kv]
+  const keys = { timeoutMs: 15_000 }
   return new Map([
-    ['/orders', server(both, sealed)],
-    ['/always', server(both, sealed, 'always')],
-    ['/open', server(both)],
-    ['/kv', server([kvTier(namespace)], sealed)],
-    ['/patient', server([cacheApiTier({ timeoutMs: 5_000 })], sealed)],
+    ['/orders', server(both, { ...sealed, keys })],
+    ['/always', server(both, { ...sealed, keys }, 'always')],
+    ['/open', server(both, { keys })],
+    ['/kv', server([kv], { ...sealed, keys })],
+    ['/defaults', server([cacheApiTier(), kvTier(namespace)], sealed)],
+    ['/patient', patient],
   ])
 }
 
@@ -74,8 +81,9 @@ function createServers({ BEARWARD_CACHE: namespace }: Environment): ReadonlyMap<
 // oxlint-disable-next-line import/no-default-export
 export default {
   /**
-   * Answers whether the request's token is good, and how much was written by then; `?bare` does without `waitUntil`. `/calls` and `/events` tell what happened
-   * in this isolate; `/tiers?hanging=NAME&get=MS&put=MS` makes them hang or slow.
+   * Answers whether the request's token is good, and how much was written by then; `?bare` does without `waitUntil`.
+   * `/calls` and `/events` tell what happened in this isolate; `/tiers?hanging=NAME&get=MS&put=MS` makes them hang or slow,
+   * NAME being `all` for all of them.
    */
   async fetch(request: Request, env: Environment, ctx: unknown): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url)

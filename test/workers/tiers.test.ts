@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { BearwardEvent } from '../../src/index.ts'
 import { goodAnswer } from '../fixture/introspection.ts'
 import { goodClaims, signingKey, signToken } from '../fixture/issuer.ts'
 import { bundleWorker } from './bundle.ts'
@@ -7,7 +8,7 @@ import type { TierCall } from './tiers-worker.ts'
 
 const ACCEPTED = { status: 200, code: 'accepted' }
 const UNAVAILABLE = { status: 503, code: 'issuer_unavailable' }
-const PATIENTLY = { timeout: 5_000 }
+const PATIENTLY = { timeout: 10_000 }
 const CACHE_ORIGIN = 'https://bearward.invalid/'
 
 let script = ''
@@ -228,26 +229,29 @@ function decoded(text: string): string {
 }
 
 describe('a tier that hangs', () => {
-  test.each(['cache-api', 'kv'])('%s: is passed over, reported, and left alone for a while', async (tier) => {
+  test.each([
+    ['cache-api', 200],
+    ['kv', 500],
+  ])('%s: is passed over after %i ms, reported, and left alone for a while', async (tier, timeoutMs) => {
     const isolate = await cold()
     await isolate.read(`/tiers?hanging=${tier}`)
-    expect(await isolate.ask(await jwt())).toEqual(ACCEPTED)
+    expect(await isolate.ask(await jwt(), '/defaults')).toEqual(ACCEPTED)
     expect(isolate.asked).toHaveLength(2)
-    const reported = (await isolate.read<{ type: string; operation: string }[]>('/events')).filter(
-      ({ type, operation }) => type === 'tier_failed' && operation === 'get',
-    )
-    expect(reported).toEqual([
-      {
-        type: 'tier_failed',
-        tier,
-        operation: 'get',
-        message: `no answer within ${tier === 'kv' ? 500 : 200} ms`,
-        retryInMs: expect.any(Number),
-      },
-    ])
+    const events = await isolate.read<Extract<BearwardEvent, { type: 'tier_failed' }>[]>('/events')
+    const reported = events.filter((event) => event.tier === tier && event.operation === 'get')
+    const message = `no answer within ${timeoutMs} ms`
+    expect(reported).toEqual([{ type: 'tier_failed', tier, operation: 'get', message, retryInMs: expect.any(Number) }])
     // The keys were asked for; the metadata, a moment later, was not.
     const gets = (await callsOf(isolate)).filter((call) => call.tier === tier && call.operation === 'get')
     expect(gets).toHaveLength(1)
+  })
+
+  test('and another one: the issuer is asked', async () => {
+    const isolate = await cold()
+    await isolate.read('/tiers?hanging=all')
+    expect(await isolate.ask(await jwt(), '/defaults')).toEqual(ACCEPTED)
+    expect(isolate.asked).toHaveLength(2)
+    expect(await getsOf(isolate)).toBeLessThanOrEqual(4)
   })
 
   test('does not keep from the next one, which has what is needed', async () => {

@@ -15,7 +15,7 @@ function hangingTier(name: string): CacheTier {
 describe('tiers that hang', () => {
   test.each([1, 2, 3])('%i of them: leave the issuer enough of the time for one load', async (count) => {
     const tiers = Array.from({ length: count }, (_, index) => hangingTier(`tier-${index}`))
-    const { api, upstream, events } = await fixture({ tiers, keys: { timeoutMs: 900 } })
+    const { api, upstream, events } = await fixture({ tiers, keys: { timeoutMs: 1_500 } })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
     expect(upstream.calls).toHaveLength(2)
     expect(events.filter(({ type }) => type === 'issuer_failed')).toEqual([])
@@ -28,7 +28,7 @@ describe('tiers that hang', () => {
     const { api, upstream } = await fixture({
       issuers: [{ issuer: ISSUER, jwt: false, introspection }],
       tiers: [hangingTier('tier')],
-      keys: { timeoutMs: 900 },
+      keys: { timeoutMs: 1_500 },
     })
     upstream.answers.set(`${ISSUER}/.well-known/oauth-authorization-server`, () =>
       Response.json({ issuer: ISSUER, introspection_endpoint: `${ISSUER}/introspect` }),
