@@ -99,7 +99,9 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     if (classified.kind === 'opaque') {
       return introspection.introspect(token, await issuers.findForOpaque(token, context), context)
     }
-    const issuer = await issuers.find(classified.issuer, context)
+    const found = issuers.find(classified.issuer, context)
+    // An `await` here would put the parsing of every token at hand before the first signature.
+    const issuer = found instanceof Promise ? await found : found
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
     const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
     headers.keep(token)
@@ -163,7 +165,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         const entry = typeof token === 'string' ? verified.get(token) : undefined
         // A token that is known, letter by letter, passed extract's checks when it was new.
         if (!entry) takeToken(token, settings)
-        const accessToken = await validate(token, entry, context)
+        const found = validate(token, entry, context)
+        const accessToken = found instanceof Promise ? await found : found
         requireBinding(accessToken)
         return accessToken
       } catch (error) {
