@@ -28,6 +28,7 @@ interface Looked {
 }
 
 const MOST_LEAKS = 100
+const MOST_RECENT = 100
 // Stack traces are costly; they hold nothing that depends on the token but the message.
 const STACK_EVERY = 50
 
@@ -37,7 +38,8 @@ export function createEmitted(): Emitted {
   const looked = new Map<string, Looked>()
   let texts = 0
   let refusals = 0
-  let lastToken = ''
+  // An event comes before the refusal that it tells of, and with it the token that must not stand in it.
+  const recent: { readonly where: string; readonly windows: readonly string[] }[] = []
 
   function leak(where: string): void {
     if (leaks.length < MOST_LEAKS) leaks.push(where)
@@ -67,7 +69,9 @@ export function createEmitted(): Emitted {
 
   return {
     refusal(api, error, token) {
-      lastToken = token ?? ''
+      for (const { where, windows } of recent.splice(0)) {
+        if (windows.some((window) => token?.includes(window))) leak(where)
+      }
       const { status, headers, body } = api.challenge(error)
       searchPlain('challenge', `${status} ${JSON.stringify(body)}`, token)
       for (const [name, value] of Object.entries(headers)) searchPlain(`header ${name}`, value, token)
@@ -78,7 +82,11 @@ export function createEmitted(): Emitted {
     },
     event(event) {
       events[event.type] = (events[event.type] ?? 0) + 1
-      for (const value of Object.values(event)) searchPlain(`event ${event.type}`, String(value), lastToken)
+      const where = `event ${event.type}`
+      const text = Object.values(event).join(' ')
+      searchPlain(where, text)
+      const { windows } = look(where, text)
+      if (windows.length > 0 && recent.push({ where, windows }) > MOST_RECENT) recent.shift()
     },
     text: search,
     add(report) {

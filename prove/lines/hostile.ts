@@ -216,7 +216,9 @@ async function measureIsolates(proof: Proof): Promise<Measure> {
   const outcomes: string[] = []
   let slowestMs = 0
   let trapped = 0
-  const refused: string[] = []
+  const afterwards: string[] = []
+  // The first isolate of a process starts slowly.
+  await inIsolate(async ({ ask }) => ask(await freshToken(0), HASTY))
   for (const answer of [undefined, ...workerAnswers]) {
     await inIsolate(async (isolate) => {
       const token = await freshToken(0)
@@ -235,12 +237,12 @@ async function measureIsolates(proof: Proof): Promise<Measure> {
       isolate.upstream.reply = undefined
       isolate.upstream.hangs = 'never'
       await isolate.moveClock(31_000)
-      refused.push((await isolate.ask(token, HASTY)).code)
+      afterwards.push((await isolate.ask(token, HASTY)).code)
     })
   }
-  const recovered = countOf(refused, 'accepted') === refused.length
+  const recovered = countOf(afterwards, 'accepted') === afterwards.length
   return {
-    measured: `slowest ${Math.round(slowestMs)} ms at a timeout of ${HASTY_MS}, ${trapped} followed, ${tally(outcomes)}; afterwards ${tally(refused)}`,
+    measured: `slowest ${Math.round(slowestMs)} ms at a timeout of ${HASTY_MS}, ${trapped} followed, ${tally(outcomes)}; afterwards ${tally(afterwards)}`,
     samples: outcomes.length,
     met:
       recovered &&

@@ -33,6 +33,7 @@ describe('the search of what is emitted', () => {
     texts.refusal(telling, new BearwardError('token_malformed', 'no'), TOKEN)
     expect(texts.report().leaks).toHaveLength(2)
     texts.event({ type: 'token_refused', code: 'token_malformed', message: TOKEN })
+    texts.refusal(quiet, new BearwardError('token_malformed', 'no'), TOKEN)
     expect(texts.report().leaks).toHaveLength(3)
   })
 
