@@ -210,6 +210,11 @@ async function always(script: fc.Arbitrary<Script>, claim: (played: Played) => v
   )
 }
 
+/** Whether a load that began later ended sooner. */
+function isOvertaken({ answeredMs: ownMs = Infinity }: Load, later: readonly Load[]): boolean {
+  return later.some(({ answeredMs = Infinity }) => answeredMs <= ownMs)
+}
+
 /** Those whose request still ran when they were to be answered. */
 function living({ joins }: Played): Join[] {
   return joins.filter(({ request }) => !request.hasEnded())
@@ -242,9 +247,9 @@ describe.each([
     })
   })
 
-  test('each load is told once, unless it was lost with its request, and leaves no timer', async () => {
+  test('each load is told once, unless it was lost with its request or overtaken, and leaves no timer', async () => {
     await always(scripts(step), ({ loads, told, timersLeft }) => {
-      const lost = loads.filter(({ owner }) => owner?.hasEnded())
+      const lost = loads.filter((load, index) => load.owner?.hasEnded() || isOvertaken(load, loads.slice(index + 1)))
       expect(told.length).toBeLessThanOrEqual(loads.length)
       expect(told.length).toBeGreaterThanOrEqual(loads.length - lost.length)
       expect(new Set(told.filter((word) => word !== 'failed')).size).toBe(
@@ -295,6 +300,28 @@ test('where the upstream answers soon, those who live outlast the end of four le
       expect(settledMs - Math.max(joinedMs, played.lastEndMs)).toBeLessThanOrEqual(3 * PATIENCE_MS)
     }
   })
+})
+
+test('of many who come one after the other, one leads in place of a leader that was lost', async () => {
+  const spread = fc.record({ everyMs: fc.integer({ min: 1, max: 40 }), followers: fc.integer({ min: 10, max: 60 }) })
+  const lasting = fc.record({ ends: fc.constantFrom<Fate['ends'][]>('well', 'badly'), afterMs: fc.nat(50) })
+  await fc.assert(
+    fc.asyncProperty(spread, lasting, async ({ everyMs, followers }, fate) => {
+      const join = { act: 'join', kept: false } as const
+      const { loads, joins } = await play({
+        fates: [{ ends: 'never', afterMs: 0 }, fate],
+        steps: [
+          { ...join, waitMs: 0, endsMs: 0 },
+          ...Array.from({ length: followers }, () => ({ ...join, waitMs: everyMs })),
+        ],
+      })
+      // Those that come later than the new load ended have one of their own to ask for.
+      const turns = 1 + Math.ceil((everyMs * followers) / PATIENCE_MS)
+      expect(loads.length).toBeLessThanOrEqual(1 + turns)
+      expect(joins.filter(({ outcome, request }) => outcome === undefined && !request.hasEnded())).toEqual([])
+    }),
+    RUNS,
+  )
 })
 
 test('stop() refuses all who wait at once, and nothing starts by itself after it', async () => {
