@@ -266,3 +266,129 @@ test('1,000 requests for one token read the tier once and ask once', async () =>
   expect(shared.calls.filter((call) => call === 'get')).toHaveLength(1)
   expect(endpoint.asked).toHaveLength(1)
 })
+
+describe('a token that is invalidated', () => {
+  const REVOKED: IntrospectionSetup = { reply: () => Response.json({ active: false }) }
+
+  test('while another request reads its answer is not accepted afterwards', async () => {
+    const shared = store()
+    await (await process(shared)).api.verify(opaque())
+    await settle()
+    // The deletion is slow: what is read meanwhile is still there.
+    const slow = { ...shared.tier, delete: async (key: string) => (await settle(), shared.tier.delete(key)) }
+    const two = await process({ tier: slow }, REVOKED)
+    const gone = two.api.invalidate(opaque())
+    const meanwhile = codeOf(two.api.verify(opaque()))
+    await gone
+    await meanwhile
+    expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
+  })
+
+  test('is not copied back from a farther tier to a nearer one', async () => {
+    const [near, far] = [store(), store()]
+    await (await process(far)).api.verify(opaque())
+    await settle()
+    const open = Promise.withResolvers<void>()
+    const slowNear: CacheTier = {
+      ...near.tier,
+      name: 'near',
+      put: async (key, value, expiry) => (await open.promise, near.tier.put(key, value, expiry)),
+    }
+    const two = await process(far, { server: { tiers: [slowNear, far.tier], tierEncryption } })
+    await two.api.verify(opaque())
+    await two.api.invalidate(opaque())
+    open.resolve()
+    await settle()
+    expect([near.held.size, far.held.size]).toEqual([0, 0])
+  })
+
+  test('is not accepted out of a tier where it could not be found out whose it is', async () => {
+    const shared = store()
+    const issuer = { issuer: 'https://login.example.com' }
+    let isDown = false
+    const resolver: IntrospectionSetup = {
+      server: {
+        issuers: () => {
+          if (isDown) throw new Error('the database is down')
+          return { ...issuer, introspection: { endpoint: 'https://login.example.com/introspect', auth: 'none' } }
+        },
+        tiers: [shared.tier],
+        tierEncryption,
+      },
+    }
+    await (await introspecting(resolver)).api.verify(opaque())
+    await settle()
+    const two = await introspecting({ ...resolver, ...REVOKED })
+    isDown = true
+    await two.api.invalidate(opaque())
+    isDown = false
+    expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
+    expect(await codeOf((await introspecting({ ...resolver, ...REVOKED })).api.verify(opaque()))).toBe('accepted')
+  })
+})
+
+test('invalidateAll() holds against a process whose clock is a second ahead', async () => {
+  const shared = store()
+  const ahead = await process(shared)
+  ahead.clock.ms += 1_000
+  await ahead.api.verify(opaque())
+  await settle()
+  const two = await process(shared)
+  await two.api.invalidateAll()
+  two.clock.ms += 1_001
+  await two.api.verify(opaque())
+  expect(two.endpoint.asked).toHaveLength(1)
+})
+
+test('what the issuer told a process itself is not undone by an older answer in the tier', async () => {
+  const shared = store()
+  const one = await process(shared)
+  await one.api.verify(opaque())
+  await settle()
+  let isDown = true
+  const flaky = {
+    ...shared.tier,
+    get: (key: string) => (isDown ? Promise.reject(new Error('down')) : shared.tier.get(key)),
+  }
+  const two = await process({ tier: flaky }, { reply: () => Response.json({ active: false }) })
+  pass(1_000, two.clock)
+  expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
+  isDown = false
+  pass(11_000, two.clock)
+  expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
+})
+
+test.each<[string, IntrospectionSetup]>([
+  ['another metadata document', { issuer: { metadata: { url: 'https://login.example.com/staging' } } }],
+  ['hosts that may be spoken to without TLS', { server: { insecureHosts: ['idp'] } }],
+])('an answer is not taken by a process with %s', async (_, setup) => {
+  const shared = store()
+  await (await process(shared)).api.verify(opaque())
+  await settle()
+  const other = await process(shared, { ...setup, server: { tiers: [shared.tier], tierEncryption, ...setup.server } })
+  await other.api.verify(opaque())
+  expect(other.endpoint.asked).toHaveLength(1)
+})
+
+test('an entry lives no longer in the tier than the token itself', async () => {
+  const told: number[] = []
+  const shared = store()
+  const tier: CacheTier = {
+    ...shared.tier,
+    put: (key, value, expiry) => (told.push(expiry.expiresInSeconds), shared.tier.put(key, value, expiry)),
+  }
+  for (const lifeSeconds of [5, 3_600]) {
+    const { api } = await process({ tier }, { reply: () => Response.json(goodAnswer({ exp: NOW + lifeSeconds })) })
+    await api.verify(opaque(`for-${lifeSeconds}-seconds`))
+    await settle()
+  }
+  expect(told).toEqual([5, 30])
+})
+
+test('a tier that is slow leaves the limits of the endpoint to those that ask it', async () => {
+  const shared = store()
+  const slow = { ...shared.tier, get: async (key: string) => (await settle(), shared.tier.get(key)) }
+  const { api } = await process({ tier: slow }, { introspection: { maxConcurrent: 20 } })
+  const codes = await Promise.all(Array.from({ length: 90 }, (_, index) => codeOf(api.verify(opaque(`t-${index}`)))))
+  expect(new Set(codes)).toEqual(new Set(['accepted']))
+})

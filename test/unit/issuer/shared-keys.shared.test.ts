@@ -300,3 +300,151 @@ test('metadata of others is used where their keys are gone, and not once it led 
   clock.ms += SECOND
   expect(await codeOf(third.api.verify(await token('one')))).toBe('accepted')
 })
+
+describe('old keys of other processes', () => {
+  test.each([
+    ['a process that starts', true],
+    ['a process that runs', false],
+  ])('do not serve a caller of %s who gave up while the issuer is well', async (_, isCold) => {
+    const { join, upstream, clock } = await fleet()
+    const first = join()
+    await first.api.ready()
+    await settle()
+    upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+    clock.ms += HOUR
+    const answers = [...upstream.answers]
+    for (const [url, answer] of answers) {
+      upstream.answers.set(url, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        return answer()
+      })
+    }
+    const { api } = isCold ? join() : first
+    const old = await token('old')
+    expect(await codeOf(api.verify(old, { signal: AbortSignal.timeout(30) }))).toBe('issuer_unavailable')
+    expect(await codeOf(api.verify(old))).toBe('key_unknown')
+  })
+
+  test('do not keep a new key out: the issuer is asked where they do not know it', async () => {
+    const { join, upstream, clock, asked } = await fleet()
+    const [one, other] = [join(), join()]
+    await one.api.ready()
+    await other.api.ready()
+    await settle()
+    // The one refreshes, then the keys rotate, then the other is due.
+    clock.ms += 10 * MINUTE
+    await one.api.ready()
+    await settle()
+    upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+    const before = asked.length
+    expect(await codeOf(other.api.verify(await token('new', 'rotated')))).toBe('accepted')
+    expect(asked.length - before).toBe(1)
+  })
+
+  test('are not served once they are as old as a process thinks too old, whatever their writer thought', async () => {
+    const { join, upstream, clock } = await fleet()
+    await join({ keys: { maxStaleSeconds: 604_800 } }).api.ready()
+    await settle()
+    fail(upstream)
+    clock.ms += 25 * HOUR
+    expect(await codeOf(join().api.verify(await token('one')))).toBe('issuer_unavailable')
+    const lenient = join({ keys: { maxStaleSeconds: 604_800 } })
+    expect(await codeOf(lenient.api.verify(await token('one')))).toBe('accepted')
+  })
+})
+
+describe('what is written to the tier', () => {
+  test('is nothing that came after its time', async () => {
+    const { join, upstream, clock } = await fleet()
+    await join().api.ready()
+    await settle()
+    const late = Promise.withResolvers<Response>()
+    const { jwk: old } = await signingKey()
+    upstream.answers.set(`${ISSUER}/jwks`, () => late.promise)
+    clock.ms += 11 * MINUTE
+    await codeOf(join({ keys: { timeoutMs: 100 } }).api.verify(await token('hangs')))
+    upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+    clock.ms += HOUR
+    late.resolve(Response.json({ keys: [old] }))
+    await settle()
+    await settle()
+    expect(await codeOf(join().api.verify(await token('old')))).toBe('key_unknown')
+  })
+
+  test('is no set without a usable key', async () => {
+    const { join, upstream, tierCalls } = await fleet()
+    upstream.publish()
+    await expect(join().api.ready()).rejects.toMatchObject({ code: 'issuer_unavailable' })
+    await settle()
+    expect(tierCalls).not.toContain('put keys')
+  })
+
+  test('bears the issuer’s own bound of its freshness', async () => {
+    const { join, upstream, clock, asked } = await fleet()
+    const { jwk } = await signingKey()
+    upstream.answers.set(`${ISSUER}/jwks`, () =>
+      Response.json({ keys: [jwk] }, { headers: { 'Cache-Control': 'max-age=120' } }),
+    )
+    await join().api.ready()
+    await settle()
+    clock.ms += 119 * SECOND
+    await join().api.ready()
+    expect(asked.filter((url) => url.endsWith('/jwks'))).toHaveLength(1)
+    clock.ms += SECOND
+    await join().api.ready()
+    expect(asked.filter((url) => url.endsWith('/jwks'))).toHaveLength(2)
+  })
+
+  test('tells of the latest extra fetch, also after an ordinary one', async () => {
+    const { join, clock, asked } = await fleet()
+    const { api } = join({ keys: { refreshSeconds: 60, cooldownSeconds: 3_600 } })
+    await api.ready()
+    expect(await codeOf(api.verify(await token('junk', 'unheard-of')))).toBe('key_unknown')
+    await settle()
+    // An ordinary refresh.
+    clock.ms += MINUTE
+    await api.ready()
+    await settle()
+    const before = asked.length
+    const late = join({ keys: { refreshSeconds: 60, cooldownSeconds: 3_600 } })
+    expect(await codeOf(late.api.verify(await token('junk', 'unheard-of')))).toBe('key_unknown')
+    expect(asked.length).toBe(before)
+  })
+})
+
+test('one failed read of the tier does not keep its metadata out', async () => {
+  const { join, upstream, clock, tier } = await fleet()
+  await join().api.ready()
+  await settle()
+  upstream.answers.set(`${ISSUER}/.well-known/oauth-authorization-server`, () => Promise.reject(new Error('down')))
+  let isDown = true
+  const flaky: CacheTier = {
+    ...tier,
+    get: (key) =>
+      isDown ? Promise.reject(new Error('down')) : key.includes(':keys:') ? Promise.resolve(null) : tier.get(key),
+  }
+  const { api } = join({ tiers: [flaky] })
+  expect(await codeOf(api.verify(await token('one')))).toBe('issuer_unavailable')
+  isDown = false
+  clock.ms += SECOND
+  expect(await codeOf(api.verify(await token('one')))).toBe('accepted')
+})
+
+test('an extra fetch is not made again by the refresh that comes next', async () => {
+  const { join, upstream, clock, asked } = await fleet()
+  const { api } = join()
+  await api.ready()
+  await settle()
+  expect(await codeOf(api.verify(await token('junk', 'unheard-of')))).toBe('key_unknown')
+  await settle()
+  // Another process refreshes; its keys are what this one takes when it is due.
+  clock.ms += 10 * MINUTE
+  const other = join()
+  await other.api.ready()
+  await settle()
+  const before = asked.length
+  fail(upstream)
+  await api.ready()
+  expect(asked.length).toBe(before)
+  expect(api.snapshot()).toMatchObject([{ state: 'fresh', freshUntilMs: clock.ms + 10 * MINUTE }])
+})
