@@ -5,6 +5,8 @@ import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
+import { limit } from '../upstream/limit.ts'
+import { repeats } from './telling.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import type {
   IntrospectionDialect,
@@ -42,9 +44,7 @@ export async function askEndpoint(
   // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
   const timeoutMs = options.timeoutMs + (issuer.introspection?.endpoint === undefined ? settings.shared.patienceMs : 0)
   // The time counts from here, not from when the request began to wait for its turn.
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(), timeoutMs)
-  const ends = AbortSignal.any([context.signal, limit.signal])
+  const { signal: ends, end } = limit(context.signal, timeoutMs)
   let waitsForCredentials = false
 
   async function attempt(endpoint: string): Promise<IntrospectionResponse> {
@@ -54,7 +54,7 @@ export async function askEndpoint(
     if (auth !== 'none') await authenticate(request, issuer, auth, settings.now())
     waitsForCredentials = false
     requireEndpoint(request.url, settings.insecureHosts, true)
-    return read(await send(request, settings.fetch, ends), settings.now())
+    return read(await send(request, token, settings.fetch, ends), settings.now())
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
@@ -77,7 +77,7 @@ export async function askEndpoint(
   try {
     return await Promise.race([exchange(), expired])
   } finally {
-    clearTimeout(timer)
+    end()
   }
 }
 
@@ -142,13 +142,20 @@ async function authenticate(
 
 async function send(
   { url, method, headers, body }: IntrospectionRequest,
+  token: string,
   fetch: FetchFunction,
   signal: AbortSignal,
 ): Promise<Response> {
   try {
     return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
-    throw new ConnectionFailed(`it cannot be reached: ${fetchFault(cause)}`, { cause })
+    const reason = fetchFault(cause)
+    // A fetch of the user's own may quote what it was to send.
+    const sent = [token, headers.get('Authorization') ?? '', ...(body instanceof URLSearchParams ? body.values() : [])]
+    if (!sent.some((secret) => secret.length >= 8 && repeats(reason, secret))) {
+      throw new ConnectionFailed(`it cannot be reached: ${reason}`, { cause })
+    }
+    throw new ConnectionFailed(`it cannot be reached: ${nameOf(cause)}`)
   }
 }
 

@@ -9,6 +9,7 @@ import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
 import { namesAccessToken, readAnswer, requireAgreement, UselessAnswer } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
+import { repeats } from './telling.ts'
 import { createSharedAnswers } from './shared-answers.ts'
 import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
 
@@ -88,8 +89,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           const answer = await line.ask(token, made.issuer, made.options, { ...leader, signal })
           const verdict = judged(answer)
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
-          if (!verdict.accepted) found && others?.drop(leader)
-          else if (!signal.aborted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
+          if (!verdict.accepted && found) others?.drop(leader)
+          if (verdict.accepted && !signal.aborted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
           return { verdict, epoch, asked: true }
         },
         loaded(token, { verdict, epoch, asked }) {
@@ -133,7 +134,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       return { ...source, accepted }
     } catch (refused) {
       if (refused instanceof BearwardError) return { ...source, refused: withoutToken(refused, token) }
-      if (repeats(refused, token)) throw new UselessAnswer('it repeats the token in a member that is invalid')
+      if (refused instanceof Error && repeats(refused.message, token))
+        throw new UselessAnswer('it repeats the token in a member that is invalid')
       throw refused
     }
   }
@@ -309,23 +311,9 @@ function termsOf(issuer: Issuer): string {
   return said
 }
 
-// Fewer characters of a token than these tell nobody anything.
-const TELLING = 16
-
-/** Whether a message holds a telling part of a token. */
-function repeats(fault: unknown, token: string): boolean {
-  if (!(fault instanceof Error)) return false
-  const { message } = fault
-  if (token.length <= TELLING) return message.includes(token)
-  for (let start = 0; start + TELLING <= message.length; start++) {
-    if (token.includes(message.slice(start, start + TELLING))) return true
-  }
-  return false
-}
-
 /** Some endpoints repeat the token in their answer; no message of ours does. */
 function withoutToken(refused: BearwardError, token: string): BearwardError {
-  return repeats(refused, token)
+  return repeats(refused.message, token)
     ? new BearwardError(refused.code, 'the issuer repeats the token in a member that is not acceptable')
     : refused
 }

@@ -1,5 +1,6 @@
 import { quote } from '../errors.ts'
 import { createBackOff } from '../upstream/back-off.ts'
+import { limit } from '../upstream/limit.ts'
 import { createSharedLoader } from '../upstream/shared-loader.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../upstream/fetch-document.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
@@ -144,7 +145,11 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     get,
     async getUndoubted(context) {
       // A hanging endpoint must not use up the time in which the keys can be fetched from where they were.
-      if (doubted && known) await loader.join(briefly(context, settings.timeoutMs / 2)).catch(() => {})
+      if (doubted && known) {
+        const { signal, end } = limit(context.signal, settings.timeoutMs / 2)
+        await loader.join({ ...context, signal }).catch(() => {})
+        end()
+      }
       return get(context)
     },
     async getSparingly(context) {
@@ -155,11 +160,6 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     doubt: () => (doubted = known !== undefined),
     stop: loader.stop,
   }
-}
-
-function briefly(context: CallContext, ms: number): CallContext {
-  const limit = AbortSignal.timeout(ms)
-  return { ...context, signal: context.signal ? AbortSignal.any([context.signal, limit]) : limit }
 }
 
 function addressesOf({ identifier, metadata }: IssuerSettings): string[] {

@@ -12,7 +12,14 @@ test(
     const report = await runFuzz({ seed: 20_261_125, count: CASES, timesCases: false })
     expectClean(report)
     expect(report.cases).toBe(CASES)
-    expect(Object.keys(report.bySubject)).toEqual(['tokens', 'requests', 'introspection', 'key-sets', 'metadata'])
+    expect(Object.keys(report.bySubject)).toEqual([
+      'tokens',
+      'requests',
+      'introspection',
+      'key-sets',
+      'metadata',
+      'tiers',
+    ])
   },
   // How long it takes is nobody's claim here.
   600_000,

@@ -3,6 +3,7 @@ import { createIntrospectionSubject } from './subjects/introspection.ts'
 import { createKeySetsSubject } from './subjects/key-sets.ts'
 import { createMetadataSubject } from './subjects/metadata.ts'
 import { createRequestsSubject } from './subjects/requests.ts'
+import { createTiersSubject } from './subjects/tiers.ts'
 import { createTokensSubject } from './subjects/tokens.ts'
 
 /** Every subject; a new one is added here and nowhere else. */
@@ -12,4 +13,5 @@ export const SUBJECTS: readonly ((tamper: Tamper) => Subject)[] = [
   createIntrospectionSubject,
   createKeySetsSubject,
   createMetadataSubject,
+  createTiersSubject,
 ]

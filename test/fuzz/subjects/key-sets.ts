@@ -202,7 +202,8 @@ export function createKeySetsSubject(tamper: Tamper): Subject<KeySetRecipe> {
   }
 }
 
-function generateKeySet(random: Random): KeySetRecipe {
+/** Makes up a key set, and names the token that meets it. */
+export function generateKeySet(random: Random): KeySetRecipe {
   const token = random.oneIn(6) ? random.pick(TOKENS) : random.pick(['a-es', 'a-ed', 'c-ed', 'd-es-2'] as const)
   const keys = ISSUERS.find(({ keys: own }) => own.includes(token))?.keys ?? [token]
   const written = [...keys].filter((name) => name === token || !random.oneIn(3)).map((name) => key(name, random))

@@ -60,7 +60,7 @@ export function createTokensSubject(tamper: Tamper): Subject<TokenRecipe> {
   )
   return {
     name: 'tokens',
-    share: 60,
+    share: 57,
     generate: generateToken,
     async prepare(recipe) {
       const token = await makeToken(recipe)
