@@ -29,7 +29,7 @@ const FONT = 'font-family="system-ui, sans-serif"'
 
 /** Horizontal bars from zero; the thin line on each is the middle half of its figures. */
 export function barChart(captions: Captions, bars: readonly Bar[], digits = 1): string {
-  const [left, right, top, step] = [230, 90, 74, 26]
+  const [left, right, top, step] = [300, 80, 74, 26]
   const height = top + bars.length * step + 44
   const most = Math.max(...bars.map(({ value }) => value.high), 1e-9)
   const x = (value: number): number => left + (value / most) * (WIDTH - left - right)
@@ -67,8 +67,8 @@ export function lineChart(captions: Captions & { readonly across: string }, seri
         `<circle cx="${fixed(along(x))}" cy="${fixed(up(value.median))}" r="3.5" fill="${color}"/>`,
         text(along(x), up(value.median) - 9, number(value.median, 1), { anchor: 'middle', color }),
       ]),
-      `<rect x="${left + index * 170}" y="62" width="12" height="12" fill="${color}"/>`,
-      text(left + 18 + index * 170, 72, name, {}),
+      `<rect x="${left + index * 225}" y="62" width="12" height="12" fill="${color}"/>`,
+      text(left + 18 + index * 225, 72, name, {}),
     ].join('\n')
   })
   const axes = `<path d="M${left} ${top}V${height - bottom}H${WIDTH - right}" fill="none" stroke="#94a3b8"/>`

@@ -128,7 +128,8 @@ export async function collectResults(quick: boolean, say: (line: string) => void
   const { remembered, ...extent } = plan.scale
   const empty = (name: string): Curve => ({ name, unit: '', rounds: none })
   const curves = [
-    await attempt('issuers', () => measureIssuers(extent), empty('trusted issuers')),
+    await attempt('issuers', () => measureIssuers(extent, 1), empty('issuers')),
+    await attempt('issuers in use', () => measureIssuers(extent, 50), empty('issuers in use')),
     await attempt('keys', () => measureKeys(extent), empty('keys in a set')),
     await attempt('remembered tokens', () => measureRemembered(extent, remembered), empty('remembered tokens')),
     await attempt('large claims, fresh', () => measureClaims(extent, 'fresh'), empty('claims, fresh')),

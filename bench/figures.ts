@@ -15,7 +15,10 @@ export function charts(results: Results): ReadonlyMap<string, string> {
     ['http.svg', httpChart(results)],
     ['imports.svg', importChart(results)],
     ['sizes.svg', sizeChart(results)],
-    ['scale-trust.svg', scaleChart(results, 'A fresh token, as issuers and keys grow', ['issuers', 'keys'])],
+    [
+      'scale-trust.svg',
+      scaleChart(results, 'A fresh token, as issuers and keys grow', ['issuers', 'issuers, 50 in use', 'keys']),
+    ],
     ['scale-remembered.svg', scaleChart(results, 'A known token, as the remembered ones grow', ['tokens'])],
     ['scale-claims.svg', scaleChart(results, 'A token, as its claims grow', ['KiB of claims'])],
   ]

@@ -44,7 +44,7 @@ const workerd = {
   ES256: once(() => measureWorkerd({ algorithm: 'ES256', rounds: ROUNDS, batch: 400 })),
 }
 const scaling = { rounds: ROUNDS, batch: 100 }
-const issuers = once(() => measureIssuers(scaling))
+const issuers = once(() => measureIssuers(scaling, 1))
 const keys = once(() => measureKeys(scaling))
 
 const lines: readonly Line[] = [

@@ -22,26 +22,33 @@ const needed = scope(SCOPE)
 
 type ResourceOptions = Parameters<typeof createResourceServer>[0]
 
-/** RS256: its verification is the cheapest of all, so that whatever grows beside it shows most. */
+/**
+ * RS256: its verification is the cheapest of all, so that whatever grows beside it shows most. With one issuer in use only the
+ * number of trusted ones grows; with fifty the processor has fifty keys to keep at hand as well.
+ */
 export async function measureIssuers(
   options: ScaleOptions,
+  inUse: 1 | 50,
   counts: readonly number[] = [1, 100, 10_000],
 ): Promise<Curve> {
   const key = await createSigningKey('RS256')
   const entries: Entry[] = []
   for (const count of counts) {
     const issuers = Array.from({ length: count }, (_, index) => `${ISSUER}/${index}`)
-    // The tokens come from up to fifty of them, spread over the list.
-    const spread = Array.from({ length: Math.min(50, count) }, (_, index) => issuers[Math.floor((index * count) / 50)])
-    const tokens = await signTokens(key, TOKENS, (index) => claimsFor(spread[index % spread.length] ?? ISSUER, index))
+    // Those whose tokens come stand all over the list.
+    const active = Array.from(
+      { length: Math.min(inUse, count) },
+      (_, index) => issuers[Math.floor(((index + 0.5) * count) / inUse)] ?? `${ISSUER}/0`,
+    )
+    const tokens = await signTokens(key, TOKENS, (index) => claimsFor(active[index % active.length] ?? ISSUER, index))
     const trusted = issuers.map((issuer) => ({ issuer, jwt: { jwks: { keys: [key.jwk] } } }))
     entries.push(
       await entry(String(count), { resource: RESOURCE, issuers: trusted, tokenCache: false }, tokens, options),
     )
   }
   return {
-    name: 'a fresh RS256 token by trusted issuers',
-    unit: 'issuers',
+    name: `a fresh RS256 token by trusted issuers, ${inUse === 1 ? 'one of them' : 'up to fifty of them'} in use`,
+    unit: inUse === 1 ? 'issuers' : 'issuers, 50 in use',
     rounds: await measureRounds(entries, options.rounds),
   }
 }
