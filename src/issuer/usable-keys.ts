@@ -4,7 +4,7 @@ import { algorithmsForKey } from '../algorithms.ts'
 import { messageOf, quote } from '../errors.ts'
 import { isObject } from '../parse/json.ts'
 import type { KeySnapshot, VerificationKey } from '../pipeline.ts'
-import { isSoundExponent, isSoundPoint } from './weak-keys.ts'
+import { isSoundExponent, isSoundLength, isSoundPoint } from './weak-keys.ts'
 
 const MIN_RSA_BITS = 2048
 // A flood of look-alikes must not multiply the work of one token.
@@ -99,6 +99,9 @@ function candidateKey(value: unknown, accepted: ReadonlySet<string>): Verificati
     return { fault: 'one of its members is not a string' }
   }
   if (kty === 'AKP' && alg === undefined) return { fault: 'its type demands an algorithm' }
+  if (kty === 'RSA' && !(isSoundLength(value['n']) && isSoundLength(value['e']))) {
+    return { fault: 'its modulus or exponent is missing or has more than 16384 bits' }
+  }
   if (kty === 'RSA' && !isSoundExponent(value['e'])) return { fault: 'its exponent is not odd and greater than one' }
   if (crv === 'Ed25519' && !isSoundPoint(value['x'])) return { fault: 'its point is of small order, or none' }
   return verificationKey(publicPart(value), algorithms)

@@ -8,6 +8,17 @@ export function isSoundExponent(exponent: unknown): boolean {
   return last > 1 || bytes.subarray(0, -1).some((byte) => byte !== 0)
 }
 
+// 16,384 bits, the most that OpenSSL verifies with.
+const MAX_NUMBER_LENGTH = 2_731
+
+/**
+ * Whether a number of an RSA key is no longer than any key in use. Importing one that is longer costs much, and in Node it leaves
+ * an error behind that ends the whole process if it meets an encryption under way (seen in 24.21 and 26.9).
+ */
+export function isSoundLength(number: unknown): boolean {
+  return typeof number === 'string' && number.length <= MAX_NUMBER_LENGTH
+}
+
 // The y coordinates of Ed25519's points of order 1, 2, 4 and 8, little-endian, with the spellings beyond the prime. Under such
 // a key signatures can be made that fit any message, and not every runtime refuses it.
 const SMALL_ORDER = new Set([

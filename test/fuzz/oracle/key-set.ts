@@ -62,6 +62,8 @@ export async function judgeKeySet(
   return read?.isStrict ? judgement : { ...judgement, reasons: new Set([...judgement.reasons, 'issuer_unavailable']) }
 }
 
+// 16,384 bits in base64url: OpenSSL verifies with no longer ones.
+const MAX_RSA_CHARACTERS = Math.ceil((16_384 / 8) * (4 / 3))
 const PUBLIC = ['kty', 'crv', 'n', 'e', 'x', 'y', 'alg', 'kid'] as const
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
@@ -80,6 +82,8 @@ async function isUsable(key: unknown, { algorithms }: OracleIssuer): Promise<boo
   if (jwk.pub !== undefined && typeof jwk.pub !== 'string') return false
   const [algorithm] = algorithmsOf(jwk).filter((name) => algorithms?.includes(name) ?? true)
   if (algorithm === undefined) return false
+  if (jwk.kty === 'RSA' && [jwk.n, jwk.e].some((number) => (number?.length ?? Infinity) > MAX_RSA_CHARACTERS))
+    return false
   if (jwk.kty === 'RSA' && !isGoodExponent(jwk.e)) return false
   if (jwk.crv === 'Ed25519' && !isGoodPointOnce(jwk.x)) return false
   try {

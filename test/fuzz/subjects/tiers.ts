@@ -134,7 +134,9 @@ async function sealed(name: string, text: string, { fault, at }: Seal): Promise<
 
 function generateEntry(random: Random): TierRecipe {
   const { token, body } = generateKeySet(random)
-  const document = random.oneIn(12) ? random.pick(['null', '[]', '1', '{}', '""']) : body
+  // What size alone refuses is no mutation.
+  const isOdd = body.length > 65_536 || random.oneIn(12)
+  const document = isOdd ? random.pick(['null', '[]', '1', '{}', '""']) : body
   const data = `{"document":${document},"maxAgeSeconds":${random.pick(['600', 'null', '-1', '1e999', '"1"', '0'])}}`
   const members = {
     originMs: NOW_MS - random.below(2 * DAY_MS),
