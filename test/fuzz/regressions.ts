@@ -1,6 +1,6 @@
 import { BASES, type TokenRecipe } from './compact.ts'
 import { NOW, RESOURCE } from './issuers.ts'
-import { TEST_KEYS } from './keys.ts'
+import { publicJwk, TEST_KEYS } from './keys.ts'
 
 /** A case and its outcome: `accepted`, or the codes of which one is right. */
 export interface Regression {
@@ -159,6 +159,38 @@ function answer(body: string): object {
   return { status: 200, contentType: 'application/json', body }
 }
 
+const OUTAGE = 'issuer_unavailable'
+const NOW_MS = NOW * 1000
+const DAY_MS = 86_400_000
+const fresh = {
+  originMs: NOW_MS - 1,
+  expiresMs: NOW_MS + 1,
+  data: { document: { keys: [publicJwk('a-es')] }, maxAgeSeconds: 600 },
+}
+/** Entries of a shared tier, how they are sealed, and what becomes of a good token while the issuer is down. */
+const entries: readonly (readonly [entry: unknown, seal: string | undefined, ...expected: string[]])[] = [
+  [fresh, undefined, 'accepted'],
+  [fresh, 'none', 'accepted'],
+  [fresh, 'none at all', OUTAGE],
+  [fresh, 'another name', OUTAGE],
+  [fresh, 'another secret', OUTAGE],
+  [fresh, 'changed', OUTAGE],
+  [fresh, 'cut', OUTAGE],
+  [{ ...fresh, originMs: NOW_MS - DAY_MS + 1 }, undefined, 'accepted'],
+  [{ ...fresh, originMs: NOW_MS - DAY_MS }, undefined, OUTAGE],
+  [{ ...fresh, originMs: NOW_MS + 60_000 }, undefined, 'accepted'],
+  [{ ...fresh, originMs: NOW_MS + 60_001 }, undefined, OUTAGE],
+  [{ ...fresh, expiresMs: NOW_MS }, undefined, OUTAGE],
+  [{ ...fresh, expiresMs: 2 ** 53 }, undefined, OUTAGE],
+  [{ ...fresh, data: { document: { keys: [publicJwk('b-es')] } } }, undefined, OUTAGE],
+  [
+    { ...fresh, data: { document: { keys: [{ kty: 'RSA', kid: 'es', e: 'AQAB', n: 'a'.repeat(2_732) }] } } },
+    'none',
+    OUTAGE,
+  ],
+  [{ ...fresh, data: [] }, undefined, OUTAGE],
+]
+
 /**
  * What the fuzzer found once, as it printed it, and the cases that came closest to the edge: each is run in every runtime,
  * and must come out as written here.
@@ -179,6 +211,15 @@ export const REGRESSIONS: readonly Regression[] = [
   ...documents.map(([document, ...expected]) => ({
     subject: 'metadata',
     input: { first: answer(JSON.stringify(document)) },
+    expected,
+  })),
+  ...entries.map(([entry, seal, ...expected]) => ({
+    subject: 'tiers',
+    input: {
+      token: 'a-es',
+      entry: JSON.stringify(entry),
+      ...(seal !== undefined && { seal: { fault: seal, at: 30 } }),
+    },
     expected,
   })),
 ]
