@@ -380,15 +380,16 @@ describe('a name', () => {
   })
 })
 
+/** A cache over two tiers, whose entries were said at these times. */
+async function twoTiers(nearMs: number, farMs: number) {
+  const [near, far] = [watched('near'), watched('far')]
+  await put(bench([near.tier]).cache, NAME, 'near', { originMs: nearMs, lifeMs: DAY })
+  await put(bench([far.tier]).cache, NAME, 'far', { originMs: farMs, lifeMs: DAY })
+  return { near, far, cache: bench([near.tier, far.tier]).cache }
+}
+
 describe('the newest entry', () => {
   const never = { ...anything, suffices: () => false }
-
-  async function twoTiers(nearMs: number, farMs: number) {
-    const [near, far] = [watched('near'), watched('far')]
-    await put(bench([near.tier]).cache, NAME, 'near', { originMs: nearMs, lifeMs: DAY })
-    await put(bench([far.tier]).cache, NAME, 'far', { originMs: farMs, lifeMs: DAY })
-    return { near, far, cache: bench([near.tier, far.tier]).cache }
-  }
 
   test('is not beaten by an older one that would suffice, nor written over', async () => {
     const { near, cache } = await twoTiers(NOW_MS - 1, NOW_MS - 2)

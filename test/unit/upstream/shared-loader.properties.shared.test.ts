@@ -306,10 +306,10 @@ test('of many who come one after the other, one leads in place of a leader that 
   const spread = fc.record({ everyMs: fc.integer({ min: 1, max: 40 }), followers: fc.integer({ min: 10, max: 60 }) })
   const lasting = fc.record({ ends: fc.constantFrom<Fate['ends'][]>('well', 'badly'), afterMs: fc.nat(50) })
   await fc.assert(
-    fc.asyncProperty(spread, lasting, async ({ everyMs, followers }, fate) => {
+    fc.asyncProperty(spread, lasting, async ({ everyMs, followers }, next) => {
       const join = { act: 'join', kept: false } as const
       const { loads, joins } = await play({
-        fates: [{ ends: 'never', afterMs: 0 }, fate],
+        fates: [{ ends: 'never', afterMs: 0 }, next],
         steps: [
           { ...join, waitMs: 0, endsMs: 0 },
           ...Array.from({ length: followers }, () => ({ ...join, waitMs: everyMs })),
