@@ -10,6 +10,7 @@ import {
 import {
   CLIENT_ID,
   CLIENT_SECRET,
+  errorOf,
   goodAnswer,
   introspecting,
   leaksIn,
@@ -195,6 +196,34 @@ describe('nothing sensitive leaves', () => {
       },
     })
     expect(await codeOf(api.verify(opaque()))).toBe('issuer_unavailable')
+  })
+
+  test.each<[string, (init: RequestInit) => string]>([
+    ['the token', ({ body }) => String(body)],
+    ['our credentials', ({ headers }) => String(new Headers(headers).get('authorization'))],
+  ])('when a fetch of the user’s own quotes %s that it was to send', async (_, quoted) => {
+    const { api, upstream } = await introspecting()
+    const quoting = await introspecting({
+      server: {
+        fetch(url, init) {
+          if (init.method === undefined) return upstream.fetch(url, init)
+          return Promise.reject(new Error(`cannot send ${quoted(init)}`))
+        },
+      },
+    })
+    expect(await codeOf(api.verify(opaque()))).toBe('accepted')
+    const error = await errorOf(quoting.api.verify(opaque()))
+    expect(error).toMatchObject({
+      code: 'issuer_unavailable',
+      message: expect.stringContaining('cannot be reached: Error'),
+    })
+    expect(textsOf(error).join()).not.toContain(TOKEN_MARK)
+    expect(textsOf(error).join()).not.toMatch(/Basic \w/)
+  })
+
+  test('when a fetch says plainly why it failed, that is told', async () => {
+    const { api } = await introspecting({ reply: () => Promise.reject(new Error('connect ECONNREFUSED')) })
+    expect((await errorOf(api.verify(opaque()))).message).toContain('connect ECONNREFUSED')
   })
 
   test('when a JWT is refused, inactive or contradicted', async () => {

@@ -459,6 +459,20 @@ describe('a clock that jumps', () => {
     expect(set.keys.stillHolds(held as VerificationKey, {})).toBe(true)
   })
 
+  test('back does not let keys serve for ever while the issuer is down', async () => {
+    const set = bench()
+    set.clock.ms += 10 * 365 * 24 * HOUR
+    await set.keys.current({})
+    set.says.names = down
+    set.clock.ms -= 10 * 365 * 24 * HOUR
+    expect(await currentNames(set)).toEqual(['one'])
+    // The fresh time was over when the clock was seen to be set back; the rest of the day counts from there.
+    set.clock.ms += 24 * HOUR - REFRESH - 1
+    expect(await currentNames(set)).toEqual(['one'])
+    set.clock.ms += 1
+    expect(await codeOf(set.keys.current({}))).toBe('issuer_unavailable')
+  })
+
   test('back refuses nothing where keys may not serve longer than they are fresh', async () => {
     const set = bench({ maxStaleMs: REFRESH })
     await set.keys.current({})

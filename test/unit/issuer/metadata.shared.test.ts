@@ -274,6 +274,19 @@ describe('age', () => {
     expect(upstream.calls).toHaveLength(2)
   })
 
+  test('a clock set back does not let metadata serve for ever while its endpoint fails', async () => {
+    const { source, upstream, clock } = bench()
+    upstream.answers.set(OAUTH, answer())
+    await source.get({})
+    upstream.answers.set(OAUTH, () => new Response('', { status: 503 }))
+    clock.ms -= 10 * 365 * 24 * HOUR_MS
+    expect((await source.get({}))['issuer']).toBe(ISSUER)
+    clock.ms += 23 * HOUR_MS - 1
+    expect((await source.get({}))['issuer']).toBe(ISSUER)
+    clock.ms += 1
+    await expect(source.get({})).rejects.toThrow('status 503')
+  })
+
   test('old metadata serves on while its endpoint fails, and that is told', async () => {
     const { source, upstream, clock, stale } = bench()
     upstream.answers.set(OAUTH, answer())
