@@ -20,10 +20,10 @@ export interface SharedKeysSettings extends Pick<KeySettings, 'refreshMs' | 'max
 
 /** What an issuer's documents are shared under: equal where they would be fetched alike, and from the same places. */
 export function sharedIdentity(
-  { identifier, metadata, keys, local }: IssuerSettings,
+  { identifier, metadata, keys }: IssuerSettings,
   { insecureHosts }: { readonly insecureHosts: readonly string[] },
 ): string {
-  return JSON.stringify([identifier, metadata, keys, local, insecureHosts])
+  return JSON.stringify([identifier, metadata, keys, insecureHosts])
 }
 
 interface Shared extends UsableKeys {

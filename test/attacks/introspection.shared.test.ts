@@ -199,7 +199,7 @@ describe('nothing sensitive leaves', () => {
   })
 
   test.each<[string, (init: RequestInit) => string]>([
-    ['the token', ({ body }) => String(body)],
+    ['the token', ({ body }) => (body as URLSearchParams).toString()],
     ['our credentials', ({ headers }) => String(new Headers(headers).get('authorization'))],
   ])('when a fetch of the user’s own quotes %s that it was to send', async (_, quoted) => {
     const { api, upstream } = await introspecting()

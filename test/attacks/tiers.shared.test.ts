@@ -128,6 +128,19 @@ describe('keys that an attacker put into a tier', () => {
     }
   })
 
+  test('cannot keep a new key out by an extra fetch that is yet to come', async () => {
+    const { held, upstream, start } = await bench()
+    await start().api.ready()
+    await settle()
+    plant(held, 'keys', (entry) => ({
+      ...entry,
+      data: { ...(entry['data'] as object), extraMs: NOW_MS + 365 * 86_400_000 },
+    }))
+    upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+    const fresh = await signToken(goodClaims(), {}, await signingKey('ES256', 'rotated'))
+    expect(await codeOf(start().api.verify(fresh))).toBe('accepted')
+  })
+
   test.each([
     [
       'a time far ahead, to be kept for ever',

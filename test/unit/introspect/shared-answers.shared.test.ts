@@ -392,3 +392,16 @@ test('a tier that is slow leaves the limits of the endpoint to those that ask it
   const codes = await Promise.all(Array.from({ length: 90 }, (_, index) => codeOf(api.verify(opaque(`t-${index}`)))))
   expect(new Set(codes)).toEqual(new Set(['accepted']))
 })
+
+test('answers out of a tier say nothing of the endpoint: one that is down is left alone none the less', async () => {
+  const shared = store()
+  const one = await process(shared)
+  for (let index = 0; index < 20; index++) await one.api.verify(opaque(`known-${index}`))
+  await settle()
+  const two = await process(shared, { reply: () => new Response('', { status: 503 }) })
+  for (let index = 0; index < 20; index++) {
+    expect(await codeOf(two.api.verify(opaque(`known-${index}`)))).toBe('accepted')
+    expect(await codeOf(two.api.verify(opaque(`fresh-${index}`)))).toBe('issuer_unavailable')
+  }
+  expect(two.endpoint.asked).toHaveLength(5)
+})

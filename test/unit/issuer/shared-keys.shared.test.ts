@@ -448,3 +448,58 @@ test('an extra fetch is not made again by the refresh that comes next', async ()
   expect(asked.length).toBe(before)
   expect(api.snapshot()).toMatchObject([{ state: 'fresh', freshUntilMs: clock.ms + 10 * MINUTE }])
 })
+
+test('a new key is accepted at once also where a refresh under way ends with what others fetched before', async () => {
+  const { join, upstream, clock } = await fleet()
+  const [one, other] = [join(), join()]
+  await one.api.ready()
+  await other.api.ready()
+  await settle()
+  // Late enough for everybody to refresh, and the keys at hand serve meanwhile.
+  clock.ms += 9.6 * MINUTE
+  await one.api.verify(await token('refreshes'))
+  await settle()
+  await settle()
+  upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+  clock.ms += SECOND
+  expect(await codeOf(other.api.verify(await token('new', 'rotated')))).toBe('accepted')
+})
+
+/** A process whose own keys are newer than what the tier has, since it could not write there. */
+async function newerThanTier() {
+  const { join, upstream, clock, tier } = await fleet()
+  const first = join()
+  await first.api.ready()
+  // Leaves the time of an extra fetch with the entry.
+  await codeOf(first.api.verify(await token('junk', 'unheard-of')))
+  await settle()
+  upstream.publish((await signingKey('ES256', 'rotated')).jwk)
+  clock.ms += SECOND
+  let isHidden = true
+  const oneWay: CacheTier = {
+    ...tier,
+    get: (key) => (isHidden ? Promise.resolve(null) : tier.get(key)),
+    put: () => Promise.reject(new Error('read-only')),
+  }
+  const { api } = join({ tiers: [oneWay] })
+  expect(await codeOf(api.verify(await token('new', 'rotated')))).toBe('accepted')
+  isHidden = false
+  return { api, upstream, clock }
+}
+
+describe('older keys in the tier do not take the place of newer ones', () => {
+  test('when the issuer is down', async () => {
+    const { api, upstream, clock } = await newerThanTier()
+    fail(upstream)
+    clock.ms += 11 * MINUTE
+    expect(await codeOf(api.verify(await token('later', 'rotated')))).toBe('accepted')
+    expect(await codeOf(api.verify(await token('old')))).toBe('issuer_unavailable')
+  })
+
+  test('when an extra fetch of another process counts', async () => {
+    const { api } = await newerThanTier()
+    expect(await codeOf(api.verify(await token('junk', 'unheard-of')))).toBe('key_unknown')
+    expect(await codeOf(api.verify(await token('later', 'rotated')))).toBe('accepted')
+    expect(await codeOf(api.verify(await token('old')))).toBe('key_unknown')
+  })
+})

@@ -475,3 +475,20 @@ test('an answer from a clock that is more than two seconds ahead is not used, ke
   await put(cache, NAME, 'x', { originMs: NOW_MS + 2_001, lifeMs: DAY })
   expect(await valueOf(cache)).toBe('x')
 })
+
+test('a tier that works again starts from the shortest rest when it fails once more', async () => {
+  const flaky = watched()
+  const { cache, clock, events } = bench([flaky.tier])
+  await put(cache, NAME, 'x')
+  flaky.state.fault = 'rejects'
+  for (let failure = 0; failure < 5; failure++) {
+    await valueOf(cache)
+    clock.ms += 30_000
+  }
+  delete flaky.state.fault
+  expect(await valueOf(cache)).toBe('x')
+  flaky.state.fault = 'rejects'
+  await valueOf(cache)
+  const [latest] = events.slice(-1) as { readonly retryInMs: number }[]
+  expect(latest?.retryInMs).toBeLessThanOrEqual(1_000)
+})

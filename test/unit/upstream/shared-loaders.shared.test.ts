@@ -148,6 +148,19 @@ test('a load outlives its request where the platform is told', async () => {
   expect(await caller).toBe('<1>')
 })
 
+test('stop ends also a load that was forgotten while somebody waits for it', async () => {
+  const { loaders, runs } = bench()
+  const waiting = [errorOf(loaders.join('a', {})), errorOf(loaders.join('b', {}))]
+  loaders.forget('a')
+  loaders.forgetAll()
+  loaders.stop()
+  expect((await Promise.all(waiting)).map(({ cause }) => cause)).toEqual([
+    expect.any(LoadAbandoned),
+    expect.any(LoadAbandoned),
+  ])
+  expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, true])
+})
+
 test('stop ends every load', async () => {
   const { loaders, runs } = bench()
   const callers = ['a', 'b'].map((key) => errorOf(loaders.join(key, {})))
