@@ -149,7 +149,8 @@ test('a load outlives its request where the platform is told', async () => {
 })
 
 test('stop ends also a load that was forgotten while somebody waits for it', async () => {
-  const { loaders, runs } = bench()
+  // Longer than the test may take, so that nothing but stop() ends it.
+  const { loaders, runs } = bench({ timeoutMs: 60_000 })
   const waiting = [errorOf(loaders.join('a', {})), errorOf(loaders.join('b', {}))]
   loaders.forget('a')
   loaders.forgetAll()
