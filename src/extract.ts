@@ -13,18 +13,22 @@ const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
 /**
  * Finds the one credential of a request: in the `Authorization` header, or in a form body where that is switched on.
- * The query string is never looked at.
+ * The query string is never looked at. What the token is written with is left to `requireCharacters`.
  *
  * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
  * @see RFC 6750 §2, RFC 9110 §11.4
  */
-export async function extractCredential(
+export function extractCredential(
   view: RequestView,
   settings: ExtractSettings,
   signal?: AbortSignal,
-): Promise<Credential> {
+): Credential | Promise<Credential> {
   const fromHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
-  const fromForm = settings.form ? await readForm(view, signal) : undefined
+  if (!settings.form) return theOne(fromHeader, undefined, settings)
+  return readForm(view, signal).then((fromForm) => theOne(fromHeader, fromForm, settings))
+}
+
+function theOne(fromHeader: string | undefined, fromForm: string | undefined, settings: ExtractSettings): Credential {
   if (fromHeader !== undefined && fromForm !== undefined) {
     throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
   }
@@ -33,10 +37,13 @@ export async function extractCredential(
     throw new BearwardError('credentials_missing', 'the request carries no Bearer credentials')
   }
   requireSize(token, settings)
-  if (!isBearerToken(token)) {
-    throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
-  }
   return { scheme: 'Bearer', token }
+}
+
+/** @throws {BearwardError} credentials_malformed */
+export function requireCharacters({ token }: Credential): void {
+  if (isBearerToken(token)) return
+  throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
 }
 
 /**

@@ -3,7 +3,7 @@ import { authorizeToken, type Requirement } from './authorize.ts'
 import { classifyToken } from './classify.ts'
 import { requireBinding } from './constrain.ts'
 import { BearwardError } from './errors.ts'
-import { extractCredential, takeToken } from './extract.ts'
+import { extractCredential, requireCharacters, takeToken } from './extract.ts'
 import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './parse/header-memo.ts'
 import { createIntrospection } from './introspect/introspection.ts'
@@ -163,7 +163,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     async verify(token, context = {}) {
       try {
         const entry = typeof token === 'string' ? verified.get(token) : undefined
-        // A token that is known, letter by letter, passed extract's checks when it was new.
+        // A token that is known, letter by letter, passed these checks when it was new.
         if (!entry) takeToken(token, settings)
         const found = validate(token, entry, context)
         const accessToken = found instanceof Promise ? await found : found
@@ -176,8 +176,12 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     },
     async authenticate(request, context = {}) {
       try {
-        const { token } = await extractCredential(viewOf(request), settings, context.signal)
-        const accessToken = await validate(token, verified.get(token), context)
+        const extracted = extractCredential(viewOf(request), settings, context.signal)
+        const credential = extracted instanceof Promise ? await extracted : extracted
+        const entry = verified.get(credential.token)
+        if (!entry) requireCharacters(credential)
+        const found = validate(credential.token, entry, context)
+        const accessToken = found instanceof Promise ? await found : found
         requireBinding(accessToken)
         return accessToken
       } catch (error) {

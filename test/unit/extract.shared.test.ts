@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { extractCredential, takeToken } from '../../src/extract.ts'
-import type { RequestView } from '../../src/pipeline.ts'
+import { extractCredential, requireCharacters, takeToken } from '../../src/extract.ts'
+import type { Credential, RequestView } from '../../src/pipeline.ts'
 import { signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 
@@ -11,9 +11,16 @@ function view(headers: RequestView['headers'], changes: Partial<RequestView> = {
   return { method: 'GET', url: 'https://api.example.com/', headers, ...changes }
 }
 
+/** Both steps, as every token that is new takes them. */
+async function extract(request: RequestView, settings: typeof SETTINGS): Promise<Credential> {
+  const credential = await extractCredential(request, settings)
+  requireCharacters(credential)
+  return credential
+}
+
 /** The token that was found, or the code of the refusal. */
 async function outcome(request: RequestView, settings: Partial<typeof SETTINGS> = {}): Promise<unknown> {
-  const found = extractCredential(request, { ...SETTINGS, ...settings })
+  const found = extract(request, { ...SETTINGS, ...settings })
   const code = await codeOf(found)
   return code === 'accepted' ? (await found).token : code
 }
@@ -408,7 +415,7 @@ test('no refusal repeats what was sent', async () => {
     'Bearer SECRET SECRET',
     `Bearer ${'SECRET'.repeat(99)}`,
   ]) {
-    const error = await extractCredential(view({ authorization }), SETTINGS).catch((cause: unknown) => cause)
+    const error = await extract(view({ authorization }), SETTINGS).catch((cause: unknown) => cause)
     expect(error).toBeInstanceOf(Error)
     expect(String((error as Error).stack)).not.toContain('SECRET')
   }
