@@ -22,6 +22,8 @@ interface Captions {
 }
 
 const WIDTH = 760
+// Of a bold letter, a little more than it takes on average.
+const LETTER_WIDTH = 7.8
 const OWN = '#c2410c'
 const OTHER = '#64748b'
 const COLORS = [OWN, '#0f766e', '#4338ca', OTHER]
@@ -29,7 +31,8 @@ const FONT = 'font-family="system-ui, sans-serif"'
 
 /** Horizontal bars from zero; the thin line on each is the middle half of its figures. */
 export function barChart(captions: Captions, bars: readonly Bar[], digits = 1): string {
-  const [left, right, top, step] = [300, 80, 74, 26]
+  const left = 16 + LETTER_WIDTH * Math.max(...bars.map(({ label }) => label.length))
+  const [right, top, step] = [80, 74, 26]
   const height = top + bars.length * step + 44
   const most = Math.max(...bars.map(({ value }) => value.high), 1e-9)
   const x = (value: number): number => left + (value / most) * (WIDTH - left - right)
