@@ -1,3 +1,4 @@
+import { p256 } from '@noble/curves/nist.js'
 import { base64urlOf, binaryOf, binaryOfBytes, bytesOf } from './bytes.ts'
 import { damage, type SignatureFault } from './signatures.ts'
 import { type FuzzedIssuer, goodClaims, ISSUERS } from './issuers.ts'
@@ -37,36 +38,39 @@ export interface TokenRecipe {
   readonly edits?: readonly Edit[]
 }
 
-interface Signer {
-  readonly key: CryptoKey
-  readonly parameters: AlgorithmIdentifier | RsaPssParams | EcdsaParams
-}
+type Signer = (input: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
 
-const signers = new Map<string, Signer>()
+const signers = new Map<string, Promise<Signer>>()
 
 async function makeSigner(name: string): Promise<Signer> {
   if (name === 'hmac') {
     const secret = bytesOf(binaryOf(JSON.stringify(publicJwk('a-es'))))
     const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
-    return { key, parameters: { name: 'HMAC' } }
+    return signerOf(key, { name: 'HMAC' })
   }
   const [keyName, algorithm = ''] = name.split(':') as [KeyName, string?]
   const { alg: _, use: __, ...jwk } = TEST_KEYS[keyName] as JsonWebKey
+  if (jwk.kty === 'EC') {
+    // WebCrypto's ECDSA is random: a signature that is cut off would now be malformed, now wrong. RFC 6979's is not.
+    const secretKey = bytesOf(atob((jwk.d ?? '').replaceAll('-', '+').replaceAll('_', '/')))
+    return async (input) => p256.sign(input, secretKey)
+  }
   const hash = algorithm === 'RS384' ? 'SHA-384' : 'SHA-256'
   const parameters =
-    jwk.kty === 'EC'
-      ? { name: 'ECDSA', namedCurve: 'P-256', hash }
-      : jwk.kty === 'OKP'
-        ? { name: 'Ed25519' }
-        : { name: algorithm.startsWith('PS') ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5', hash, saltLength: 32 }
-  return { key: await crypto.subtle.importKey('jwk', jwk, parameters, false, ['sign']), parameters }
+    jwk.kty === 'OKP'
+      ? { name: 'Ed25519' }
+      : { name: algorithm.startsWith('PS') ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5', hash, saltLength: 32 }
+  return signerOf(await crypto.subtle.importKey('jwk', jwk, parameters, false, ['sign']), parameters)
 }
 
-async function sign(input: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const known = signers.get(name)
-  const { key, parameters } = known ?? (await makeSigner(name))
-  if (!known) signers.set(name, { key, parameters })
-  return new Uint8Array(await crypto.subtle.sign(parameters, key, bytesOf(input)))
+function signerOf(key: CryptoKey, parameters: AlgorithmIdentifier | RsaPssParams): Signer {
+  return async (input) => new Uint8Array(await crypto.subtle.sign(parameters, key, input))
+}
+
+async function sign(input: string, name: string): Promise<Uint8Array> {
+  const signer = signers.get(name) ?? makeSigner(name)
+  signers.set(name, signer)
+  return (await signer)(bytesOf(input))
 }
 
 /** A good token for each issuer and key, by the key's name. */
