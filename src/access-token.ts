@@ -1,9 +1,9 @@
 import { BearwardError, quote } from './errors.ts'
 import { isObject, type JsonObject } from './parse/json.ts'
 import type { AccessToken, Actor, AuthorizationDetail } from './pipeline.ts'
+import type { ScopeReader } from './scopes.ts'
 
 const TEN_YEARS_SECONDS = 10 * 366 * 24 * 60 * 60
-const FEW = 16
 const NONE: readonly never[] = Object.freeze([])
 
 /** An access token and the one claim that has no member of its own there. */
@@ -27,7 +27,7 @@ type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 export function readAccessToken(
   claims: JsonObject,
   origin: { format: AccessToken['format']; issuer: string },
-  expandScopes: (granted: readonly string[]) => readonly string[],
+  toScopes: ScopeReader,
   nowMs: number,
 ): ReadToken {
   const subject = text(claims, 'sub')
@@ -49,7 +49,7 @@ export function readAccessToken(
     format: origin.format,
     issuer: origin.issuer,
     audience: Object.freeze(readAudience(claims)),
-    scopes: Object.freeze(expandScopes(readScopes(claims))),
+    scopes: readScopes(claims, toScopes),
     authentication: readAuthentication(claims),
     authorizationDetails: readAuthorizationDetails(claims),
     claims,
@@ -146,22 +146,14 @@ function readAudience(claims: JsonObject): string[] {
   return [...audience]
 }
 
-function readScopes(claims: JsonObject): string[] {
+function readScopes(claims: JsonObject, toScopes: ScopeReader): readonly string[] {
   // `scope` wins over `scp`; a token that holds both is never read as the union.
   const name = member(claims, 'scope') === undefined ? 'scp' : 'scope'
   const value = member(claims, name)
-  if (value === undefined) return []
-  const list = typeof value === 'string' ? value.split(' ') : strings(value)
-  if (!list) throw invalid(name, 'a space-delimited string or an array of strings', value)
-  return distinct(list)
-}
-
-function distinct(list: readonly string[]): string[] {
-  // A set pays only for many, and for many nothing else does: the token may be a stranger's still.
-  if (list.length > FEW) return [...new Set(list.filter((scope) => scope !== ''))]
-  const scopes: string[] = []
-  for (const scope of list) if (scope !== '' && !scopes.includes(scope)) scopes.push(scope)
-  return scopes
+  if (value === undefined) return NONE
+  const list = typeof value === 'string' ? value : strings(value)
+  if (list === undefined) throw invalid(name, 'a space-delimited string or an array of strings', value)
+  return toScopes(list)
 }
 
 function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {

@@ -21,7 +21,7 @@ import type {
   RequestView,
 } from './pipeline.ts'
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
-import { createScopeExpansion } from './scopes.ts'
+import { createScopeExpansion, createScopeReader, rememberScopes } from './scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
 import { createSharedCache } from './tiers/shared-cache.ts'
 import { verifyJwt } from './verify/jwt.ts'
@@ -87,7 +87,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, shared)
   const verified = createTokenCache<Claims>(settings.tokenCache, now)
   const expandScopes = createScopeExpansion(settings.implied)
-  const judging = { ...settings, expandScopes, shared }
+  const toScopes = rememberScopes(createScopeReader(expandScopes))
+  const judging = { ...settings, expandScopes, toScopes, shared }
   const introspection = createIntrospection<Claims>(judging)
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false

@@ -1,6 +1,14 @@
 /** Adds to granted scopes all that they bring along. */
 export type ScopeExpansion = (granted: readonly string[]) => readonly string[]
 
+/** Makes a token's frozen list of scopes, each named once, of a claim's value: a space-delimited string, or an array. */
+export type ScopeReader = (value: string | readonly string[]) => readonly string[]
+
+const FEW = 16
+// Together at most 64 KiB of text, and as much again for the lists.
+const MAX_REMEMBERED = 128
+const MAX_REMEMBERED_LENGTH = 512
+
 /** @see option `scopes.implies` */
 export function createScopeExpansion(direct: Readonly<Record<string, readonly string[]>> = {}): ScopeExpansion {
   const implies = new Map(Object.entries(direct))
@@ -11,4 +19,34 @@ export function createScopeExpansion(direct: Readonly<Record<string, readonly st
     for (const scope of all) for (const implied of implies.get(scope) ?? []) all.add(implied)
     return [...all]
   }
+}
+
+export function createScopeReader(expand: ScopeExpansion): ScopeReader {
+  return (value) => Object.freeze(expand(distinct(typeof value === 'string' ? value.split(' ') : value)))
+}
+
+/**
+ * Remembers the lists that a reader made of strings. Most tokens of an API bear one of a few: known tokens that share a list
+ * are checked in less memory, and new ones need none made.
+ */
+export function rememberScopes(read: ScopeReader): ScopeReader {
+  const lists = new Map<string, readonly string[]>()
+  return (value) => {
+    if (typeof value !== 'string' || value.length > MAX_REMEMBERED_LENGTH) return read(value)
+    const known = lists.get(value)
+    if (known) return known
+    const list = read(value)
+    // The oldest goes: one that is in use comes back with its next token.
+    if (lists.size === MAX_REMEMBERED) lists.delete(lists.keys().next().value ?? '')
+    lists.set(value, list)
+    return list
+  }
+}
+
+function distinct(list: readonly string[]): string[] {
+  // A set pays only for many, and for many nothing else does: the token may be a stranger's still.
+  if (list.length > FEW) return [...new Set(list.filter((scope) => scope !== ''))]
+  const scopes: string[] = []
+  for (const scope of list) if (scope !== '' && !scopes.includes(scope)) scopes.push(scope)
+  return scopes
 }

@@ -2,6 +2,7 @@ import { readAccessToken, type ReadToken } from '../access-token.ts'
 import { BearwardError, quote } from '../errors.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, Issuer } from '../pipeline.ts'
+import type { ScopeReader } from '../scopes.ts'
 import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
 
 /** An answer that is of no use: the issuer's fault, never the caller's. */
@@ -28,12 +29,7 @@ const ACCESS_USES = ['access', 'access_token']
  * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, binding_mismatch
  * @see RFC 7662 §2.2 and §4
  */
-export function readAnswer(
-  answer: JsonObject,
-  issuer: Issuer,
-  expandScopes: (granted: readonly string[]) => readonly string[],
-  nowMs: number,
-): ReadToken {
+export function readAnswer(answer: JsonObject, issuer: Issuer, toScopes: ScopeReader, nowMs: number): ReadToken {
   const { active } = answer
   if (typeof active !== 'boolean') throw new UselessAnswer(`its member \`active\` is ${quote(active)}, not a boolean`)
   if (!active)
@@ -44,7 +40,7 @@ export function readAnswer(
     throw new BearwardError('issuer_untrusted', `member \`iss\`: expected "${issuer.identifier}", got ${quote(iss)}`)
   }
   text(answer, 'username')
-  const read = readClaims(answer, issuer, expandScopes, nowMs)
+  const read = readClaims(answer, issuer, toScopes, nowMs)
   if (isDpop(answer) && !read.accessToken.confirmation) {
     throw new BearwardError(
       'binding_mismatch',
@@ -54,14 +50,9 @@ export function readAnswer(
   return read
 }
 
-function readClaims(
-  answer: JsonObject,
-  { identifier }: Issuer,
-  expandScopes: (granted: readonly string[]) => readonly string[],
-  nowMs: number,
-): ReadToken {
+function readClaims(answer: JsonObject, { identifier }: Issuer, toScopes: ScopeReader, nowMs: number): ReadToken {
   try {
-    return readAccessToken(answer, { format: 'opaque', issuer: identifier }, expandScopes, nowMs)
+    return readAccessToken(answer, { format: 'opaque', issuer: identifier }, toScopes, nowMs)
   } catch (cause) {
     throw new UselessAnswer(cause instanceof Error ? cause.message : 'its members are invalid', { cause })
   }

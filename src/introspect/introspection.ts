@@ -3,7 +3,7 @@ import { requireTimely } from '../access-token.ts'
 import { BearwardError } from '../errors.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
-import { createScopeExpansion, type ScopeExpansion } from '../scopes.ts'
+import { createScopeExpansion, createScopeReader, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
@@ -125,9 +125,9 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   ): Verdict {
     const source = { terms: purpose + termsOf(issuer), answeredMs, bytes }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
-    const expandScopes: ScopeExpansion = (granted) => settings.expandScopes(expandOwn(granted))
+    const toScopes = createScopeReader((granted) => settings.expandScopes(expandOwn(granted)))
     try {
-      const accepted = readAnswer(claims, issuer, expandScopes, answeredMs)
+      const accepted = readAnswer(claims, issuer, toScopes, answeredMs)
       if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
       // A JWT that was verified here has shown its audience already.
       else requireNotForOthers(accepted.accessToken, issuer)

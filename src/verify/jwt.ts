@@ -1,5 +1,6 @@
 import { readAccessToken, type ReadToken, requireTimely } from '../access-token.ts'
 import type { AccessToken, CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
+import type { ScopeReader } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireProfile, requireTokenType } from './profile.ts'
@@ -8,7 +9,7 @@ import { requireAlgorithm, verifySignature } from '../signature.ts'
 export interface VerifySettings {
   readonly clockToleranceSeconds: number
   readonly claims: StandardSchemaV1 | undefined
-  readonly expandScopes: (granted: readonly string[]) => readonly string[]
+  readonly toScopes: ScopeReader
   readonly now: () => number
 }
 
@@ -44,11 +45,11 @@ export async function verifyJwt<Claims>(
 function readClaims(
   claims: JwtClaims,
   issuer: Issuer,
-  { expandScopes, now }: VerifySettings,
+  { toScopes, now }: VerifySettings,
 ): ReadToken | { readonly refusal: unknown } {
   try {
     requireProfile(claims, issuer)
-    return readAccessToken(claims, { format: 'jwt', issuer: issuer.identifier }, expandScopes, now())
+    return readAccessToken(claims, { format: 'jwt', issuer: issuer.identifier }, toScopes, now())
   } catch (refusal) {
     return { refusal }
   }

@@ -2,15 +2,17 @@ import { describe, expect, test } from 'vitest'
 import { type ReadToken, readAccessToken, requireTimely } from '../../src/access-token.ts'
 import { parseStrictObject } from '../../src/parse/json.ts'
 import type { AccessToken } from '../../src/pipeline.ts'
+import { createScopeReader } from '../../src/scopes.ts'
 import { goodClaims, ISSUER, NOW, NOW_MS, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 
+const asGranted = createScopeReader((granted) => granted)
 const YEAR = 365 * 24 * 60 * 60
 
 function read(changes: Record<string, unknown> = {}): ReadToken {
   const claims = parseStrictObject(new TextEncoder().encode(JSON.stringify(goodClaims(changes))))
   if (!claims) throw new TypeError('the claims of a test are no strict JSON')
-  return readAccessToken(claims, { format: 'jwt', issuer: ISSUER }, (granted) => granted, NOW_MS)
+  return readAccessToken(claims, { format: 'jwt', issuer: ISSUER }, asGranted, NOW_MS)
 }
 
 function token(changes: Record<string, unknown> = {}): AccessToken {
@@ -82,7 +84,7 @@ test('what every object inherits is no claim', () => {
   const { accessToken } = readAccessToken(
     Object.create({ sub: 'inherited', scope: 'admin', client_id: 'inherited' }),
     origin,
-    (granted) => granted,
+    asGranted,
     NOW_MS,
   )
   expect(accessToken).toMatchObject({ scopes: [] })
@@ -149,7 +151,7 @@ describe('audience', () => {
   })
 })
 
-const expand = (granted: readonly string[]): string[] => [...granted, 'orders:read']
+const toScopes = createScopeReader((granted) => [...granted, 'orders:read'])
 
 describe('scopes', () => {
   test.each<[string, Record<string, unknown>, readonly string[]]>([
@@ -193,7 +195,7 @@ describe('scopes', () => {
 
   test('what is implied stands among the scopes, and not in the claims', () => {
     const claims = { ...goodClaims({ scope: 'admin' }) } as Record<string, string>
-    const { accessToken } = readAccessToken(claims, { format: 'jwt', issuer: ISSUER }, expand, NOW_MS)
+    const { accessToken } = readAccessToken(claims, { format: 'jwt', issuer: ISSUER }, toScopes, NOW_MS)
     expect(accessToken.scopes).toEqual(['admin', 'orders:read'])
     expect(accessToken.claims['scope']).toBe('admin')
   })
@@ -237,7 +239,7 @@ describe('times', () => {
     for (const value of [Infinity, -Infinity, Number.NaN]) {
       const claims = { ...goodClaims(), [name]: value } as Record<string, number>
       const origin = { format: 'opaque', issuer: ISSUER } as const
-      const reading = Promise.resolve().then(() => readAccessToken(claims, origin, (granted) => granted, NOW_MS))
+      const reading = Promise.resolve().then(() => readAccessToken(claims, origin, asGranted, NOW_MS))
       expect(await codeOf(reading)).toBe('claim_invalid')
     }
   })
