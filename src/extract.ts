@@ -13,7 +13,7 @@ const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
 /**
  * Finds the one credential of a request: in the `Authorization` header, or in a form body where that is switched on.
- * The query string is never looked at. What the token is written with is left to `requireCharacters`.
+ * The query string is never looked at. What the token is written with is left to `requireCredentialCharacters`.
  *
  * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
  * @see RFC 6750 §2, RFC 9110 §11.4
@@ -41,28 +41,32 @@ function theOne(fromHeader: string | undefined, fromForm: string | undefined, se
 }
 
 /** @throws {BearwardError} credentials_malformed */
-export function requireCharacters({ token }: Credential): void {
+export function requireCredentialCharacters(token: string): void {
   if (isBearerToken(token)) return
   throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
 }
 
 /**
- * Takes a bare token, as it comes from a queue or a WebSocket message.
+ * Checks what came as a bare token, out of a queue or a WebSocket message. What it is written with is left to
+ * `requireTokenCharacters`.
  *
  * @throws {BearwardError} token_malformed, token_too_large
  */
-export function takeToken(token: string, settings: ExtractSettings): Credential {
+export function requireToken(token: unknown, settings: ExtractSettings): asserts token is string {
   if (typeof token !== 'string') {
     throw new BearwardError('token_malformed', `expected the token as a string, got a ${typeof token}`)
   }
   requireSize(token, settings)
+}
+
+/** @throws {BearwardError} token_malformed */
+export function requireTokenCharacters(token: string): void {
   if (token.startsWith('{')) {
     throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
   }
   if (!isBearerToken(token)) {
     throw new BearwardError('token_malformed', 'the token is empty or holds characters that RFC 6750 §2.1 forbids')
   }
-  return { scheme: 'Bearer', token }
 }
 
 function requireSize(token: string, { maxTokenBytes }: ExtractSettings): void {

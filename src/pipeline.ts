@@ -84,7 +84,7 @@ export interface UnverifiedJwt {
   readonly type: Unverified<string> | undefined
   readonly issuer: Unverified<string>
   readonly claims: Unverified<JwtClaims>
-  readonly signedLength: number
+  readonly signingInput: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
 }
 

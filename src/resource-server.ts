@@ -3,7 +3,7 @@ import { authorizeToken, type Requirement } from './authorize.ts'
 import { classifyToken } from './classify.ts'
 import { requireBinding } from './constrain.ts'
 import { BearwardError } from './errors.ts'
-import { extractCredential, requireCharacters, takeToken } from './extract.ts'
+import { extractCredential, requireCredentialCharacters, requireToken, requireTokenCharacters } from './extract.ts'
 import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './parse/header-memo.ts'
 import { createIntrospection } from './introspect/introspection.ts'
@@ -18,7 +18,9 @@ import type {
   Issuer,
   IssuerState,
   JwtClaims,
+  OpaqueToken,
   RequestView,
+  UnverifiedJwt,
 } from './pipeline.ts'
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
 import { createScopeExpansion, createScopeReader, rememberScopes } from './scopes.ts'
@@ -94,9 +96,13 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   let closed = false
 
   /** Verifies a JWT here or asks its issuer about it, as that issuer is configured; asks about any other token. */
-  async function verifyToken(token: string, context: CallContext): Promise<AccessToken<Claims>> {
+  async function verifyToken(
+    token: string,
+    requireCharacters: (token: string) => void,
+    context: CallContext,
+  ): Promise<AccessToken<Claims>> {
     const epoch = verified.epoch()
-    const classified = classifyToken(token, headers)
+    const classified = classify(token, requireCharacters)
     if (classified.kind === 'opaque') {
       return introspection.introspect(token, await issuers.findForOpaque(token, context), context)
     }
@@ -110,6 +116,19 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     return confirmed(token, accessToken, issuer, context)
   }
 
+  /** Where a token is a JWT in every character, none is left to be looked at: only for others it is asked what they hold. */
+  function classify(token: string, requireCharacters: (token: string) => void): UnverifiedJwt | OpaqueToken {
+    let classified: UnverifiedJwt | OpaqueToken
+    try {
+      classified = classifyToken(token, headers)
+    } catch (fault) {
+      requireCharacters(token)
+      throw fault
+    }
+    if (classified.kind === 'opaque') requireCharacters(token)
+    return classified
+  }
+
   /**
    * classify → issuer → verify, and constrain left to the caller. A token that was verified before skips verification and
    * nothing else: its time, its issuer and its key are checked again.
@@ -117,11 +136,12 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   function validate(
     token: string,
     entry: CachedToken<Claims> | undefined,
+    requireCharacters: (token: string) => void,
     context: CallContext,
   ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
     if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) {
-      return verifyToken(token, context)
+      return verifyToken(token, requireCharacters, context)
     }
     requireTimely(entry.accessToken, entry.notBeforeSeconds, now(), clockToleranceSeconds)
     return confirmed(token, entry.accessToken, entry.issuer, context)
@@ -164,9 +184,9 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     async verify(token, context = {}) {
       try {
         const entry = typeof token === 'string' ? verified.get(token) : undefined
-        // A token that is known, letter by letter, passed these checks when it was new.
-        if (!entry) takeToken(token, settings)
-        const found = validate(token, entry, context)
+        // A token that is known, letter by letter, passed this check when it was new.
+        if (!entry) requireToken(token, settings)
+        const found = validate(token, entry, requireTokenCharacters, context)
         const accessToken = found instanceof Promise ? await found : found
         requireBinding(accessToken)
         return accessToken
@@ -180,8 +200,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         const extracted = extractCredential(viewOf(request), settings, context.signal)
         const credential = extracted instanceof Promise ? await extracted : extracted
         const entry = verified.get(credential.token)
-        if (!entry) requireCharacters(credential)
-        const found = validate(credential.token, entry, context)
+        const found = validate(credential.token, entry, requireCredentialCharacters, context)
         const accessToken = found instanceof Promise ? await found : found
         requireBinding(accessToken)
         return accessToken

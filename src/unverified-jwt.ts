@@ -33,7 +33,7 @@ export function readUnverifiedJwt(token: string, known?: KnownHeaders): Unverifi
     type: type && mediaType(type),
     issuer: issuer as Unverified<string>,
     claims: payload as Unverified<JwtClaims>,
-    signedLength: jws.signedLength,
+    signingInput: jws.signingInput,
     signature: jws.signature,
   }
 }

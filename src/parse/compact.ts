@@ -7,8 +7,8 @@ import { type JsonObject, parseStrictObject } from './json.ts'
 export interface CompactJws {
   readonly header: JsonObject
   readonly payload: JsonObject
-  /** Length of the signing input: everything before the second dot. */
-  readonly signedLength: number
+  /** What was signed: everything before the second dot. */
+  readonly signingInput: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
@@ -47,7 +47,9 @@ export function parseCompact(text: string, known?: KnownHeaders): CompactJws | C
     return { fault: 'its signature is not strict base64url' }
   }
   if (signature.length === 0) return { fault: 'it has no signature' }
-  return { header, payload, signedLength: second, signature }
+  const signingInput = freshBytes(second)
+  signingInput.set(bytes.subarray(0, second))
+  return { header, payload, signingInput, signature }
 }
 
 /** Parses the header of a compact JWS alone. */

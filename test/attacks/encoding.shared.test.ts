@@ -133,6 +133,33 @@ describe('one token has one spelling', () => {
     // Each was verified for itself: the cache compares whole tokens.
     expect(second).not.toBe(first)
   })
+
+  test('no part holds a character that is not the alphabet’s, whichever is tried', async () => {
+    const good = await signToken()
+    const parts = Object.entries(partsOf(good))
+    const { api } = await fixture()
+    expect(await codeOf(api.verify(good))).toBe('accepted')
+    const characters = [
+      ...Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)),
+      ...['\u0130', '\u2028', '\ud800', '\uff0e', '\uff21', '\u{1d400}'],
+    ]
+    for (const character of characters) {
+      if (ALPHABET.includes(character)) continue
+      // By RFC 6750 §2.1 some more may stand in a token, though in no JWT; all others make no credentials at all.
+      const mayStand = '~+/.'.includes(character)
+      for (const [name, part] of parts) {
+        const spoilt = part.slice(0, 5) + character + part.slice(6)
+        const token = join({ ...partsOf(good), [name]: spoilt })
+        const view = { method: 'GET', url: RESOURCE, headers: { authorization: `Bearer ${token}` } }
+        const codes = [await codeOf(api.verify(token)), await codeOf(api.authenticate(view))]
+        expect([token, ...codes]).toEqual([
+          token,
+          'token_malformed',
+          mayStand ? 'token_malformed' : 'credentials_malformed',
+        ])
+      }
+    }
+  })
 })
 
 describe('strict JSON', () => {

@@ -34,7 +34,7 @@ export async function verifyJws(token: string, jwks: unknown): Promise<string> {
     type: undefined,
     issuer: 'https://vectors.example' as Unverified<string>,
     claims: {} as Unverified<JwtClaims>,
-    signedLength: header64.length + 1 + payload64.length,
+    signingInput: new TextEncoder().encode(`${header64}.${payload64}`),
     signature,
   }
   try {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { extractCredential, requireCharacters, takeToken } from '../../src/extract.ts'
+import {
+  extractCredential,
+  requireCredentialCharacters,
+  requireToken,
+  requireTokenCharacters,
+} from '../../src/extract.ts'
 import type { Credential, RequestView } from '../../src/pipeline.ts'
 import { signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
@@ -11,10 +16,10 @@ function view(headers: RequestView['headers'], changes: Partial<RequestView> = {
   return { method: 'GET', url: 'https://api.example.com/', headers, ...changes }
 }
 
-/** Both steps, as every token that is new takes them. */
+/** Both steps, as every new token takes them that is no JWT. */
 async function extract(request: RequestView, settings: typeof SETTINGS): Promise<Credential> {
   const credential = await extractCredential(request, settings)
-  requireCharacters(credential)
+  requireCredentialCharacters(credential.token)
   return credential
 }
 
@@ -371,14 +376,15 @@ describe('a form body', () => {
 })
 
 function take(token: unknown): Promise<unknown> {
-  return codeOf(Promise.resolve().then(() => takeToken(token as string, SETTINGS)))
+  return codeOf(
+    Promise.resolve().then(() => {
+      requireToken(token, SETTINGS)
+      requireTokenCharacters(token)
+    }),
+  )
 }
 
 describe('a bare token', () => {
-  test('is taken as it is', () => {
-    expect(takeToken('abc', SETTINGS)).toEqual({ scheme: 'Bearer', token: 'abc' })
-  })
-
   test.each([
     ['nothing', ''],
     ['a scheme before it', 'Bearer abc'],
@@ -399,7 +405,7 @@ describe('a bare token', () => {
   })
 
   test('in JSON serialization is refused by name', () => {
-    expect(() => takeToken('{"payload":""}', SETTINGS)).toThrow(/JSON serialization/)
+    expect(() => requireTokenCharacters('{"payload":""}')).toThrow(/JSON serialization/)
   })
 
   test('of just the bound passes, one more does not', async () => {

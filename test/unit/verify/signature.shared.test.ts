@@ -215,7 +215,12 @@ test('no more than four keys are tried for one token, refetched ones included', 
     identifier: ISSUER,
     keys: { current: async () => snapshot, renewed: async () => ({ ...snapshot }), failing: () => undefined },
   } as unknown as Issuer
-  const jwt = { token: 'a.b.c', algorithm: 'ES256', signedLength: 3, signature: new Uint8Array(64) } as UnverifiedJwt
+  const jwt = {
+    token: 'a.b.c',
+    algorithm: 'ES256',
+    signingInput: new Uint8Array(3),
+    signature: new Uint8Array(64),
+  } as UnverifiedJwt
   expect(await codeOf(verifySignature(jwt, issuer, {}))).toBe('signature_invalid')
   // Keys that were tried already are not tried again when they come back.
   expect(tried).toHaveBeenCalledTimes(4)
