@@ -141,7 +141,12 @@ describe('one token has one spelling', () => {
     expect(await codeOf(api.verify(good))).toBe('accepted')
     const characters = [
       ...Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)),
-      ...['\u0130', '\u2028', '\ud800', '\uff0e', '\uff21', '\u{1d400}'],
+      '\u0130',
+      '\u2028',
+      '\ud800',
+      '\uff0e',
+      '\uff21',
+      '\u{1d400}',
     ]
     for (const character of characters) {
       if (ALPHABET.includes(character)) continue

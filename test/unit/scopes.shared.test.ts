@@ -26,19 +26,19 @@ test('without implications scopes come out as they went in', () => {
   expect(createScopeExpansion()(['admin'])).toEqual(['admin'])
 })
 
-describe('lists that are remembered', () => {
-  function counting(): { read: ScopeReader; made: () => number } {
-    let made = 0
-    const reader = createScopeReader(expand)
-    return {
-      read: rememberScopes((value) => {
-        made++
-        return reader(value)
-      }),
-      made: () => made,
-    }
+function counting(): { read: ScopeReader; made: () => number } {
+  let made = 0
+  const reader = createScopeReader(expand)
+  return {
+    read: rememberScopes((value) => {
+      made++
+      return reader(value)
+    }),
+    made: () => made,
   }
+}
 
+describe('lists that are remembered', () => {
   test('are the same list for the same text, frozen, and what the reader makes of it', () => {
     const { read, made } = counting()
     const list = read('admin profile')
