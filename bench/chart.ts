@@ -24,6 +24,7 @@ interface Captions {
 const WIDTH = 760
 // Of a bold letter, a little more than it takes on average.
 const LETTER_WIDTH = 7.8
+const LINE_HEIGHT = 14
 const OWN = '#c2410c'
 const OTHER = '#64748b'
 const COLORS = [OWN, '#0f766e', '#4338ca', OTHER]
@@ -61,6 +62,7 @@ export function lineChart(captions: Captions & { readonly across: string }, seri
   const ticks = [...new Set(all.map((point) => point.x))].map((x) =>
     text(along(x), height - bottom + 20, x.toLocaleString('en'), { anchor: 'middle', muted: true }),
   )
+  const heights = labelHeights(series, (value) => up(value) - 9)
   const lines = series.map(({ name, points }, index) => {
     const color = COLORS[index % COLORS.length] ?? OTHER
     const path = points.map(({ x, value }) => `${fixed(along(x))},${fixed(up(value.median))}`).join(' ')
@@ -68,7 +70,7 @@ export function lineChart(captions: Captions & { readonly across: string }, seri
       `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>`,
       ...points.flatMap(({ x, value }) => [
         `<circle cx="${fixed(along(x))}" cy="${fixed(up(value.median))}" r="3.5" fill="${color}"/>`,
-        text(along(x), up(value.median) - 9, number(value.median, 1), { anchor: 'middle', color }),
+        text(along(x), heights.get(value) ?? 0, number(value.median, 1), { anchor: 'middle', color }),
       ]),
       `<rect x="${left + index * 225}" y="62" width="12" height="12" fill="${color}"/>`,
       text(left + 18 + index * 225, 72, name, {}),
@@ -82,6 +84,23 @@ export function lineChart(captions: Captions & { readonly across: string }, seri
     text(left - 8, height - bottom + 4, '0', { anchor: 'end', muted: true }),
     text(left, height - 14, `across: ${captions.across}; up: ${captions.axis}`, { muted: true }),
   ])
+}
+
+/** Where the figures stand: each above its point, and none upon another. */
+function labelHeights(series: readonly Series[], above: (value: number) => number): ReadonlyMap<Summary, number> {
+  const heights = new Map<Summary, number>()
+  for (const points of Map.groupBy(
+    series.flatMap((each) => each.points),
+    ({ x }) => x,
+  ).values()) {
+    let free = Infinity
+    for (const { value } of points.toSorted((one, other) => one.value.median - other.value.median)) {
+      free = Math.min(above(value.median), free)
+      heights.set(value, free)
+      free -= LINE_HEIGHT
+    }
+  }
+  return heights
 }
 
 function picture(height: number, { title, subtitle }: Captions, content: readonly string[]): string {

@@ -120,7 +120,7 @@ function scaleChart({ curves, date }: Results, title: string, units: readonly st
       title,
       subtitle: `One at a time; ${date}. Flat is best.`,
       axis: 'microseconds a check, median',
-      across: units.join(', '),
+      across: units.join(' / '),
     },
     series,
   )
