@@ -87,7 +87,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   const shared = createSharedCache(settings)
   const headers = createHeaderMemo()
   const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, shared)
-  const verified = createTokenCache<Claims>(settings.tokenCache, now)
+  const verified = createTokenCache<Claims>(settings.tokenCache)
   const expandScopes = createScopeExpansion(settings.implied)
   const toScopes = rememberScopes(createScopeReader(expandScopes))
   const judging = { ...settings, expandScopes, toScopes, shared }
@@ -140,11 +140,14 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     context: CallContext,
   ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
-    if (!entry || !issuers.trusts(entry.issuer) || !entry.issuer.keys.stillHolds(entry.key, context)) {
+    if (!entry) return verifyToken(token, requireCharacters, context)
+    const nowMs = now()
+    const { issuer, key, accessToken } = entry
+    if (verified.isOld(entry, nowMs) || !issuers.trusts(issuer) || !issuer.keys.stillHolds(key, context)) {
       return verifyToken(token, requireCharacters, context)
     }
-    requireTimely(entry.accessToken, entry.notBeforeSeconds, now(), clockToleranceSeconds)
-    return confirmed(token, entry.accessToken, entry.issuer, context)
+    requireTimely(accessToken, entry.notBeforeSeconds, nowMs, clockToleranceSeconds)
+    return confirmed(token, accessToken, issuer, context)
   }
 
   /** Where the issuer wants to be asked about every token, a valid signature is half of an answer. */

@@ -158,8 +158,9 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
   function age(one: Held): number {
     // A clock that was set back says nothing about the age: due for a refresh, and counted from here on.
-    if (now() < one.fetchedMs) one.fetchedMs = now() - Math.min(one.freshMs, settings.maxStaleMs - 1)
-    return now() - one.fetchedMs
+    const nowMs = now()
+    if (nowMs < one.fetchedMs) one.fetchedMs = nowMs - Math.min(one.freshMs, settings.maxStaleMs - 1)
+    return nowMs - one.fetchedMs
   }
 
   function atHand(context: CallContext): KeySnapshot | undefined {

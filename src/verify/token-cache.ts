@@ -12,6 +12,8 @@ export interface CachedToken<Claims> extends VerifiedToken<Claims> {
 /** Remembers verified tokens, bounded by count and bytes. Says nothing about expiry, keys and bindings. */
 export interface TokenCache<Claims> {
   readonly get: (token: string) => CachedToken<Claims> | undefined
+  /** Whether it is so long ago that it must be verified anew; so it must when the clock was set back. */
+  readonly isOld: (entry: CachedToken<Claims>, nowMs: number) => boolean
   /** Keeps a token unless something was forgotten since `epoch`. */
   readonly set: (entry: CachedToken<Claims>, epoch: number) => void
   /** To be read before a verification whose result is to be kept. */
@@ -25,8 +27,9 @@ const KEY_LENGTH = 32
 // What an entry takes beside its token: parsed claims of about the token's size, and the objects around them.
 const OVERHEAD_BYTES = 1_024
 
-export function createTokenCache<Claims>(settings: TokenCacheSettings | false, now: () => number): TokenCache<Claims> {
-  if (!settings) return { get: () => undefined, set() {}, epoch: () => 0, forget() {}, forgetAll() {} }
+export function createTokenCache<Claims>(settings: TokenCacheSettings | false): TokenCache<Claims> {
+  if (!settings)
+    return { get: () => undefined, isOld: () => true, set() {}, epoch: () => 0, forget() {}, forgetAll() {} }
   const { max, maxBytes, maxAgeMs } = settings
   const entries = new LRUCache<string, CachedToken<Claims>>({
     max,
@@ -39,9 +42,11 @@ export function createTokenCache<Claims>(settings: TokenCacheSettings | false, n
     get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH))
       // The whole token is compared: the end alone is no identity (CVE-2026-35039).
-      if (entry?.token !== token) return undefined
-      const age = now() - entry.cachedMs
-      return age >= 0 && age < maxAgeMs ? entry : undefined
+      return entry?.token === token ? entry : undefined
+    },
+    isOld({ cachedMs }, nowMs) {
+      const age = nowMs - cachedMs
+      return !(age >= 0 && age < maxAgeMs)
     },
     set(entry, since) {
       if (since === epoch) entries.set(entry.token.slice(-KEY_LENGTH), entry)

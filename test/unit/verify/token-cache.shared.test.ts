@@ -13,8 +13,8 @@ function alike(start: string): string {
   return start.padEnd(40, '-') + '='.repeat(32)
 }
 
-function cacheAt(clock: { ms: number }, changes: Partial<TokenCacheSettings> = {}): TokenCache<object> {
-  return createTokenCache<object>({ ...SETTINGS, ...changes }, () => clock.ms)
+function cacheOf(changes: Partial<TokenCacheSettings> = {}): TokenCache<object> {
+  return createTokenCache<object>({ ...SETTINGS, ...changes })
 }
 
 function keep(cache: TokenCache<object>, ...entries: CachedToken<object>[]): void {
@@ -22,14 +22,14 @@ function keep(cache: TokenCache<object>, ...entries: CachedToken<object>[]): voi
 }
 
 test('finds the entry that was kept', () => {
-  const cache = cacheAt({ ms: 0 })
+  const cache = cacheOf()
   const kept = entry('token')
   keep(cache, kept)
   expect(cache.get('token')).toBe(kept)
 })
 
 test('compares the whole token, not its end alone', () => {
-  const cache = cacheAt({ ms: 0 })
+  const cache = cacheOf()
   keep(cache, entry(alike('a')))
   expect(cache.get(alike('a'))).toBeDefined()
   expect(cache.get(alike('b'))).toBeUndefined()
@@ -37,27 +37,22 @@ test('compares the whole token, not its end alone', () => {
   expect(cache.get(`x${alike('a')}`)).toBeUndefined()
 })
 
-test('an entry dies at its greatest age', () => {
-  const clock = { ms: 0 }
-  const cache = cacheAt(clock)
-  keep(cache, entry('token', 0))
-  clock.ms = 999
-  expect(cache.get('token')).toBeDefined()
-  clock.ms = 1000
-  expect(cache.get('token')).toBeUndefined()
+test('an entry is old at its greatest age', () => {
+  const cache = cacheOf()
+  expect(cache.isOld(entry('token', 500), 500)).toBe(false)
+  expect(cache.isOld(entry('token', 500), 1499)).toBe(false)
+  expect(cache.isOld(entry('token', 500), 1500)).toBe(true)
 })
 
-test('an entry from the future, after the clock was set back, does not count', () => {
-  const clock = { ms: 500 }
-  const cache = cacheAt(clock)
-  keep(cache, entry('token', 500))
-  expect(cache.get('token')).toBeDefined()
-  clock.ms = 499
-  expect(cache.get('token')).toBeUndefined()
+test('an entry from the future, after the clock was set back, is old too', () => {
+  const cache = cacheOf()
+  expect(cache.isOld(entry('token', 500), 500)).toBe(false)
+  expect(cache.isOld(entry('token', 500), 499)).toBe(true)
+  expect(cache.isOld(entry('token', 500), NaN)).toBe(true)
 })
 
 test('keeps no more than `max` entries; the one used longest ago goes first', () => {
-  const cache = cacheAt({ ms: 0 })
+  const cache = cacheOf()
   keep(cache, entry('a'), entry('b'), entry('c'))
   cache.get('a')
   keep(cache, entry('d'))
@@ -65,7 +60,7 @@ test('keeps no more than `max` entries; the one used longest ago goes first', ()
 })
 
 test('keeps no more than `maxBytes`', () => {
-  const cache = cacheAt({ ms: 0 }, { max: 1000, maxBytes: 64 * 1024 })
+  const cache = cacheOf({ max: 1000, maxBytes: 64 * 1024 })
   const tokens = Array.from({ length: 100 }, (_, index) => String(index).padEnd(10_000, 'x') + String(index))
   keep(cache, ...tokens.map((token) => entry(token)))
   const left = tokens.filter((token) => cache.get(token))
@@ -74,7 +69,7 @@ test('keeps no more than `maxBytes`', () => {
 })
 
 test('a token too large for the whole cache is not kept, and spoils nothing', () => {
-  const cache = cacheAt({ ms: 0 }, { maxBytes: 64 * 1024 })
+  const cache = cacheOf({ maxBytes: 64 * 1024 })
   keep(cache, entry('small'), entry('x'.repeat(100_000)))
   expect(cache.get('x'.repeat(100_000))).toBeUndefined()
   expect(cache.get('small')).toBeDefined()
@@ -82,7 +77,7 @@ test('a token too large for the whole cache is not kept, and spoils nothing', ()
 
 describe('forgetting', () => {
   test('one leaves the others', () => {
-    const cache = cacheAt({ ms: 0 })
+    const cache = cacheOf()
     keep(cache, entry('a'), entry('b'))
     cache.forget('a')
     expect(cache.get('a')).toBeUndefined()
@@ -90,7 +85,7 @@ describe('forgetting', () => {
   })
 
   test('all leaves none', () => {
-    const cache = cacheAt({ ms: 0 })
+    const cache = cacheOf()
     keep(cache, entry('a'), entry('b'))
     cache.forgetAll()
     expect(cache.get('a') ?? cache.get('b')).toBeUndefined()
@@ -100,7 +95,7 @@ describe('forgetting', () => {
     ['one', (cache: TokenCache<object>) => cache.forget('token')],
     ['all', (cache: TokenCache<object>) => cache.forgetAll()],
   ])('%s keeps out a verification that began before', (_, forget) => {
-    const cache = cacheAt({ ms: 0 })
+    const cache = cacheOf()
     const before = cache.epoch()
     forget(cache)
     cache.set(entry('token'), before)
@@ -111,9 +106,10 @@ describe('forgetting', () => {
 })
 
 test('switched off it keeps nothing', () => {
-  const cache = createTokenCache<object>(false, () => 0)
+  const cache = createTokenCache<object>(false)
   keep(cache, entry('token'))
   expect(cache.get('token')).toBeUndefined()
+  expect(cache.isOld(entry('token'), 0)).toBe(true)
   cache.forget('token')
   cache.forgetAll()
 })
