@@ -72,8 +72,8 @@ interface Tenant {
   readonly answeredMs: number
   /** When the resolver last failed to say more. */
   readonly failedMs?: number
-  /** Its sources are worth keeping, the answer itself is not to be relied on. */
-  readonly forgotten?: boolean
+  /** Which epoch's answer it is: of one that has ended the sources are worth keeping, the answer is not to be relied on. */
+  readonly epoch: number
 }
 
 // What the resolver was asked for: an `iss`, or the issuer of tokens that name none.
@@ -86,6 +86,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
   const tenants = new LRUCache<string, Tenant>({ max: MAX_TENANTS })
   // In a part of their own, so that junk cannot push tenants out.
   const refusals = new LRUCache<string, { readonly answeredMs: number }>({ max: MAX_REFUSALS })
+  // Ends with `invalidateAll`.
   let epoch = 0
 
   const questions = {
@@ -111,11 +112,11 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
   }
 
   function isTrusted(tenant: Tenant): boolean {
-    return !tenant.forgotten && isYounger(tenant, TRUST_MS)
+    return tenant.epoch === epoch && isYounger(tenant, TRUST_MS)
   }
 
   function mayBridge(tenant: Tenant): boolean {
-    return !tenant.forgotten && isYounger(tenant, settings.keys.maxStaleMs)
+    return tenant.epoch === epoch && isYounger(tenant, settings.keys.maxStaleMs)
   }
 
   function keep(
@@ -137,7 +138,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
     const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings, shared)
     const issuer = createIssuer(parsed, sources)
     // Good for who asked before, and not to be relied on by anybody else.
-    if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now() })
+    if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now(), epoch })
     return issuer
   }
 
@@ -183,7 +184,6 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
     all: () => [...tenants.values()].map(({ issuer }) => issuer),
     forgetAnswers() {
       epoch++
-      for (const [hint, tenant] of tenants.entries()) tenants.set(hint, { ...tenant, forgotten: true })
       refusals.clear()
       asked.forgetAll()
       renewed.forgetAll()

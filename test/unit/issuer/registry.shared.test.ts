@@ -383,6 +383,41 @@ describe('a resolver', () => {
     expect(await codeOf(api.verify(token))).toBe('accepted')
   })
 
+  test('invalidateAll ends it for every tenant, however many', async () => {
+    let trusted = true
+    const { api } = await tenantsFixture((hint) => (trusted ? trustAll(hint) : undefined))
+    const tokens = await Promise.all([ISSUER, OTHER, `${OTHER}/third`].map((iss) => tokenOf(iss)))
+    const codes = (): Promise<unknown[]> => Promise.all(tokens.map((token) => codeOf(api.verify(token))))
+    expect(await codes()).toEqual(['accepted', 'accepted', 'accepted'])
+    trusted = false
+    await api.invalidateAll()
+    expect(await codes()).toEqual(['issuer_untrusted', 'issuer_untrusted', 'issuer_untrusted'])
+  })
+
+  test('invalidateAll ends it for a tenant that is asked about just then, though the resolver fails', async () => {
+    const waiting: { fail: () => void }[] = []
+    let isAnswering = true
+    const { api, clock } = await tenantsFixture((hint) =>
+      isAnswering
+        ? trustAll(hint)
+        : new Promise((_, reject) => waiting.push({ fail: () => reject(new Error('down')) })),
+    )
+    const token = await tokenOf(ISSUER, { exp: NOW + 36_000 })
+    expect(await codeOf(api.verify(token))).toBe('accepted')
+    isAnswering = false
+    for (const [invalidates, expected] of [
+      [false, 'accepted'],
+      [true, 'issuer_unavailable'],
+    ] as const) {
+      clock.ms += 600_000
+      const outcome = codeOf(api.verify(token))
+      await expect.poll(() => waiting.length).toBe(1)
+      if (invalidates) await api.invalidateAll()
+      waiting.pop()?.fail()
+      expect(await outcome).toBe(expected)
+    }
+  })
+
   test('a flood of junk issuers evicts no tenant and no verified token', async () => {
     const tenants = new Set([ISSUER, OTHER])
     const asked = new Map<string, number>()
