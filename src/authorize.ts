@@ -2,6 +2,7 @@ import { BearwardError } from './errors.ts'
 import { misconfigured, scopeName } from './options/checks.ts'
 import { isObject } from './parse/json.ts'
 import type { AccessToken } from './pipeline.ts'
+import { isThenable } from './thenable.ts'
 
 /** A requirement's yes. Nothing else is one. */
 export const granted: unique symbol = Symbol('bearward.granted')
@@ -137,8 +138,8 @@ function evaluate<Claims>(
   }
   if (outcome === granted) return granted
   if (typeof outcome === 'object' && outcome !== null && denials.has(outcome)) return outcome as Denial
-  if (outcome instanceof Promise) {
-    outcome.catch(() => {})
+  if (isThenable(outcome)) {
+    Promise.resolve(outcome).catch(() => {})
     return { reason: 'the requirement answered with a promise; requirements decide at once' }
   }
   return { reason: 'the requirement answered with neither `granted` nor `deny(...)`' }

@@ -25,6 +25,7 @@ import type {
 import { buildChallenge, type ChallengeResponse } from './respond.ts'
 import { createScopeExpansion, createScopeReader, rememberScopes } from './scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
+import { isThenable } from './thenable.ts'
 import { createSharedCache } from './tiers/shared-cache.ts'
 import { verifyJwt } from './verify/jwt.ts'
 import { type CachedToken, createTokenCache } from './verify/token-cache.ts'
@@ -64,7 +65,7 @@ export interface ResourceServer<Claims = JwtClaims> {
   invalidateAll(): Promise<void>
   /** The state of every issuer at hand, for a health page. */
   snapshot(): IssuerState[]
-  /** Ends what runs in the background; every later call is refused with `issuer_unavailable`. */
+  /** Ends what runs in the background. No token is accepted from then on: `issuer_unavailable`. */
   close(): void
 }
 
@@ -108,7 +109,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     }
     const found = issuers.find(classified.issuer, context)
     // An `await` here would put the parsing of every token at hand before the first signature.
-    const issuer = found instanceof Promise ? await found : found
+    const issuer = isThenable(found) ? await found : found
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
     const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
     headers.keep(token)
@@ -190,7 +191,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         // A token that is known, letter by letter, passed this check when it was new.
         if (!entry) requireToken(token, settings)
         const found = validate(token, entry, requireTokenCharacters, context)
-        const accessToken = found instanceof Promise ? await found : found
+        const accessToken = isThenable(found) ? await found : found
         requireBinding(accessToken)
         return accessToken
       } catch (error) {
@@ -201,10 +202,10 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     async authenticate(request, context = {}) {
       try {
         const extracted = extractCredential(viewOf(request), settings, context.signal)
-        const credential = extracted instanceof Promise ? await extracted : extracted
+        const credential = isThenable(extracted) ? await extracted : extracted
         const entry = verified.get(credential.token)
         const found = validate(credential.token, entry, requireCredentialCharacters, context)
-        const accessToken = found instanceof Promise ? await found : found
+        const accessToken = isThenable(found) ? await found : found
         requireBinding(accessToken)
         return accessToken
       } catch (error) {

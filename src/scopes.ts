@@ -5,7 +5,7 @@ export type ScopeExpansion = (granted: readonly string[]) => readonly string[]
 export type ScopeReader = (value: string | readonly string[]) => readonly string[]
 
 const FEW = 16
-// Together at most 64 KiB of text, and as much again for the lists.
+// A megabyte in all, if somebody tries; for what tokens say, a few kilobytes.
 const MAX_REMEMBERED = 128
 const MAX_REMEMBERED_LENGTH = 512
 

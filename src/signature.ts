@@ -1,6 +1,7 @@
 import { type SignatureAlgorithm, signatureAlgorithm } from './algorithms.ts'
 import { BearwardError, quote } from './errors.ts'
 import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from './pipeline.ts'
+import { isThenable } from './thenable.ts'
 
 // The keys at hand, newer ones, and those that the issuer has now.
 const MAX_TURNS = 3
@@ -36,7 +37,7 @@ export async function verifySignature(
       if (tried?.has(key)) continue
       try {
         const imported = key.cryptoKey(algorithm)
-        const cryptoKey = imported instanceof Promise ? await imported : imported
+        const cryptoKey = isThenable(imported) ? await imported : imported
         if (await crypto.subtle.verify(parametersOf(algorithm), cryptoKey, signature, signingInput)) return key
       } catch {
         // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.

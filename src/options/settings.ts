@@ -1,5 +1,6 @@
 import type { BearwardEvent } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
+import { isThenable } from '../thenable.ts'
 import {
   arrayOf,
   boolean,
@@ -252,7 +253,7 @@ function safely(onEvent: ((event: BearwardEvent) => unknown) | undefined): (even
   return (event) => {
     try {
       const outcome = onEvent(Object.freeze(event))
-      if (outcome instanceof Promise) outcome.catch(() => {})
+      if (isThenable(outcome)) Promise.resolve(outcome).catch(() => {})
     } catch {
       // Nobody is left to tell.
     }

@@ -5,6 +5,8 @@ import {
   clientSecretBasic,
   createResourceServer,
   googleTokenInfo,
+  granted,
+  type RequestView,
   type TrustedIssuer,
 } from '../../src/index.ts'
 import { goodClaims, fakeUpstream, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
@@ -122,6 +124,55 @@ test('a caller that is gone waits for no form', async () => {
     form: () => new Promise<URLSearchParams>(() => {}),
   }
   expect(await codeOf(api.authenticate(view, { signal: AbortSignal.abort() }))).toBe('credentials_malformed')
+})
+
+function viewOf(token: string): RequestView {
+  return { method: 'GET', url: RESOURCE, headers: { authorization: `Bearer ${token}` } }
+}
+
+test('where the global Promise was replaced, as zone.js does, nothing that takes time is overlooked', async () => {
+  const { api, events } = await fixture({ form: true })
+  const bound = await signToken(goodClaims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }))
+  const good = await signToken()
+  const expired = await signToken(goodClaims({ iat: NOW - 120, exp: NOW - 60 }))
+  const body = {
+    method: 'POST',
+    url: RESOURCE,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    form: async () => new URLSearchParams({ access_token: good }),
+  }
+  const opaque = asking({})
+  const native = globalThis.Promise
+  globalThis.Promise = class Replaced<T> extends native<T> {}
+  try {
+    const [one, other] = [codeOf(api.verify(bound)), codeOf(api.authenticate(viewOf(bound)))]
+    expect(await one).toBe('binding_mismatch')
+    expect(await other).toBe('binding_mismatch')
+    expect(await codeOf(api.verify(good))).toBe('accepted')
+    expect(await codeOf(api.authenticate(viewOf(good)))).toBe('accepted')
+    expect(await codeOf(api.authenticate(body))).toBe('accepted')
+    events.length = 0
+    expect(await codeOf(api.authenticate(viewOf(expired)))).toBe('token_expired')
+    expect(events).toEqual([expect.objectContaining({ type: 'token_refused', code: 'token_expired' })])
+    expect(await codeOf(opaque.api.verify(TOKEN))).toBe('accepted')
+  } finally {
+    globalThis.Promise = native
+  }
+})
+
+test('a promise that answers for a requirement or an observer is no yes, and its fault is nobody’s', async () => {
+  const replaced = class Replaced<T> extends Promise<T> {}
+  for (const fail of [
+    () => replaced.reject(new Error('late')),
+    async () => {
+      throw new Error('late')
+    },
+  ]) {
+    const { api } = await fixture({ onEvent: fail as unknown as () => void })
+    const token = await api.verify(await signToken())
+    expect(() => api.authorize(token, fail as never)).toThrow(expect.objectContaining({ code: 'access_denied' }))
+    expect(() => api.authorize(token, () => granted)).not.toThrow()
+  }
 })
 
 function tornOff(): never {
