@@ -3,7 +3,7 @@ import { BearwardError } from '../errors.ts'
 import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { admit, isDenial, splitArguments } from './admit.ts'
+import { isDenial, lacksCredentials, splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
@@ -88,10 +88,11 @@ export function protect<Claims, Env>(
     const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
     let token: AccessToken<Claims> | undefined
     try {
-      token = await admit(api, requirement, request, mayLackToken, callContext(ctx))
+      token = await api.authenticate(request, callContext(ctx))
+      if (requirement) api.authorize(token, requirement)
     } catch (error) {
-      if (error instanceof BearwardError) return refuse(error)
-      throw error
+      if (!(error instanceof BearwardError)) throw error
+      if (!mayLackToken || token || !lacksCredentials(error)) return refuse(error)
     }
     try {
       return await handler(request, { token, env: env as Env, ctx })

@@ -4,7 +4,7 @@ import { BearwardError } from '../errors.ts'
 import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { admit, isDenial, splitArguments } from './admit.ts'
+import { isDenial, lacksCredentials, splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
@@ -93,10 +93,11 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
     let token: AccessToken<Claims> | undefined
     try {
-      token = await admit(api, requirement, view, mayLackToken)
+      token = await api.authenticate(view)
+      if (requirement) api.authorize(token, requirement)
     } catch (error) {
-      if (error instanceof BearwardError) return refuse(error)
-      throw error
+      if (!(error instanceof BearwardError)) throw error
+      if (!mayLackToken || token || !lacksCredentials(error)) return refuse(error)
     }
     try {
       await handler(request, response, { token })

@@ -3,6 +3,7 @@ import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { metadataHandler, protect, type ProtectOptions } from '../../../src/frameworks/node.ts'
 import {
   type AccessToken,
+  BearwardError,
   createResourceServer,
   deny,
   type Requirement,
@@ -228,6 +229,19 @@ describe('optional credentials', () => {
     expect((await send(port, ['GET / HTTP/1.1', 'Authorization: Bearer'])).status).toBe(400)
     expect((await send(port, ['GET / HTTP/1.1', await bearer({ iat: NOW - 90, exp: NOW - 60 })])).status).toBe(401)
     expect((await send(port, ['GET / HTTP/1.1', await bearer({ scope: '' })])).status).toBe(403)
+  })
+
+  test('what is said of a token that was there is not taken for missing credentials', async () => {
+    const { api } = await fixture()
+    const odd = {
+      ...api,
+      authorize() {
+        throw new BearwardError('credentials_missing', 'somebody else’s authorize')
+      },
+    }
+    const { port } = await serve(protect(odd, scope('orders:read'), who, { optional: true }))
+    expect((await send(port, ['GET / HTTP/1.1'])).body).toBe('nobody')
+    expect((await send(port, ['GET / HTTP/1.1', await bearer()])).status).toBe(401)
   })
 })
 

@@ -1,31 +1,9 @@
-import type { Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import { misconfigured, show } from '../options/checks.ts'
-import type { AccessToken, CallContext, RequestView } from '../pipeline.ts'
-import type { ResourceServer } from '../resource-server.ts'
 
-/**
- * Authenticates and authorizes a request. `undefined` means that it brought no credentials and needs none.
- *
- * @throws {BearwardError} the refusal
- */
-export async function admit<Claims>(
-  api: ResourceServer<Claims>,
-  requirement: Requirement<Claims> | undefined,
-  request: Request | RequestView,
-  mayLackToken: boolean,
-  context: CallContext = {},
-): Promise<AccessToken<Claims> | undefined> {
-  let token: AccessToken<Claims>
-  try {
-    token = await api.authenticate(request, context)
-  } catch (error) {
-    const mayPass = mayLackToken && error instanceof BearwardError && error.code === 'credentials_missing'
-    if (mayPass) return undefined
-    throw error
-  }
-  if (requirement) api.authorize(token, requirement)
-  return token
+/** Whether what was refused is a request without credentials; with `optional` it passes. */
+export function lacksCredentials(error: unknown): boolean {
+  return error instanceof BearwardError && error.code === 'credentials_missing'
 }
 
 /** Whether a handler's error is a denial of `api.authorize`; others are the handler's own, whatever their class. */
