@@ -7,6 +7,8 @@ export interface ExtractSettings {
   readonly form: boolean
 }
 
+const SPACE = 0x20
+const TAB = 0x09
 const FORM_MS = 10_000
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
 const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
@@ -115,7 +117,9 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
     }
     return undefined
   }
-  const token = space < 0 ? '' : value.slice(space).replace(/^ +/, '')
+  let start = space < 0 ? value.length : space
+  while (value.charCodeAt(start) === SPACE) start++
+  const token = value.slice(start)
   if (token === '') throw new BearwardError('credentials_malformed', 'the scheme Bearer stands without a token')
   requireSize(token, settings)
   if (token.includes(',') && ANOTHER_CREDENTIAL.test(token)) throw severalCredentials()
@@ -137,7 +141,7 @@ function trim(value: string): string {
 
 function isBlank(value: string, index: number): boolean {
   const code = value.charCodeAt(index)
-  return code === 0x20 || code === 0x09
+  return code === SPACE || code === TAB
 }
 
 async function readForm(view: RequestView, signal: AbortSignal | undefined): Promise<string | undefined> {
