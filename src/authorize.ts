@@ -131,14 +131,16 @@ function evaluate<Claims>(
   token: AccessToken<Claims>,
 ): typeof granted | (Denial & { cause?: unknown }) {
   let outcome: unknown
+  let isPromise: boolean
   try {
     outcome = needed(token)
+    if (outcome === granted) return granted
+    isPromise = isThenable(outcome)
   } catch (cause) {
     return { reason: 'the requirement threw', cause }
   }
-  if (outcome === granted) return granted
   if (typeof outcome === 'object' && outcome !== null && denials.has(outcome)) return outcome as Denial
-  if (isThenable(outcome)) {
+  if (isPromise) {
     Promise.resolve(outcome).catch(() => {})
     return { reason: 'the requirement answered with a promise; requirements decide at once' }
   }

@@ -279,6 +279,15 @@ describe('anything but a clear yes denies', () => {
     ['an async function', async () => granted],
     // oxlint-disable-next-line unicorn/no-thenable -- what is told apart here is exactly that
     ['a thenable', () => ({ then: (resolve: (value: unknown) => void) => resolve(granted) })],
+    [
+      'what throws when it is looked at',
+      () => ({
+        // oxlint-disable-next-line unicorn/no-thenable -- as above
+        get then() {
+          throw new TypeError('then')
+        },
+      }),
+    ],
     ['an array of granted', () => [granted]],
     [
       'a throw',
