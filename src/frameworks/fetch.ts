@@ -3,7 +3,7 @@ import { BearwardError } from '../errors.ts'
 import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { isDenial, lacksCredentials, splitArguments } from './protect.ts'
+import { isDenial, splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
@@ -92,7 +92,7 @@ export function protect<Claims, Env>(
       if (requirement) api.authorize(token, requirement)
     } catch (error) {
       if (!(error instanceof BearwardError)) throw error
-      if (!mayLackToken || token || !lacksCredentials(error)) return refuse(error)
+      if (!mayLackToken || token || error.code !== 'credentials_missing') return refuse(error)
     }
     try {
       return await handler(request, { token, env: env as Env, ctx })

@@ -4,7 +4,7 @@ import { BearwardError } from '../errors.ts'
 import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { isDenial, lacksCredentials, splitArguments } from './protect.ts'
+import { isDenial, splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
@@ -97,7 +97,7 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
       if (requirement) api.authorize(token, requirement)
     } catch (error) {
       if (!(error instanceof BearwardError)) throw error
-      if (!mayLackToken || token || !lacksCredentials(error)) return refuse(error)
+      if (!mayLackToken || token || error.code !== 'credentials_missing') return refuse(error)
     }
     try {
       await handler(request, response, { token })

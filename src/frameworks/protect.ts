@@ -1,11 +1,6 @@
 import { BearwardError } from '../errors.ts'
 import { misconfigured, show } from '../options/checks.ts'
 
-/** Whether what was refused is a request without credentials; with `optional` it passes. */
-export function lacksCredentials(error: unknown): boolean {
-  return error instanceof BearwardError && error.code === 'credentials_missing'
-}
-
 /** Whether a handler's error is a denial of `api.authorize`; others are the handler's own, whatever their class. */
 export function isDenial(error: unknown): error is BearwardError {
   return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
