@@ -78,7 +78,7 @@ export function reachedFrom(entry: string): {
   return { files: [...files], packages: [...packages].toSorted() }
 }
 
-/** The source files, relative to `src`, of which compiled files were put together: the compiler names each before its code. */
+/** The source files, relative to `src`, of which compiled files were put together: the bundler names each before its code. */
 export function modulesIn(files: readonly string[]): readonly string[] {
   return files.flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/^\/\/ src\/(.+)$/gm)].map(([, path = '']) => path),

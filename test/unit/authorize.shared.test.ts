@@ -282,7 +282,7 @@ describe('anything but a clear yes denies', () => {
     [
       'what throws when it is looked at',
       () => ({
-        // oxlint-disable-next-line unicorn/no-thenable -- as above
+        // oxlint-disable-next-line unicorn/no-thenable -- that it cannot even be asked for its `then` is the case
         get then() {
           throw new TypeError('then')
         },

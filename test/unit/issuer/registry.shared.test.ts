@@ -395,12 +395,10 @@ describe('a resolver', () => {
   })
 
   test('invalidateAll ends it for a tenant that is asked about just then, though the resolver fails', async () => {
-    const waiting: { fail: () => void }[] = []
+    const waiting: (() => void)[] = []
     let isAnswering = true
     const { api, clock } = await tenantsFixture((hint) =>
-      isAnswering
-        ? trustAll(hint)
-        : new Promise((_, reject) => waiting.push({ fail: () => reject(new Error('down')) })),
+      isAnswering ? trustAll(hint) : new Promise((_, reject) => waiting.push(() => reject(new Error('down')))),
     )
     const token = await tokenOf(ISSUER, { exp: NOW + 36_000 })
     expect(await codeOf(api.verify(token))).toBe('accepted')
@@ -413,7 +411,7 @@ describe('a resolver', () => {
       const outcome = codeOf(api.verify(token))
       await expect.poll(() => waiting.length).toBe(1)
       if (invalidates) await api.invalidateAll()
-      waiting.pop()?.fail()
+      waiting.pop()?.()
       expect(await outcome).toBe(expected)
     }
   })
