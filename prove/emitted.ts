@@ -76,7 +76,7 @@ export function createEmitted(): Emitted {
       searchPlain('challenge', `${status} ${JSON.stringify(body)}`, token)
       for (const [name, value] of Object.entries(headers)) searchPlain(`header ${name}`, value, token)
       for (const [at, text] of textsOf(error, refusals++ % STACK_EVERY === 0)) {
-        if (at === 'message' || at === 'description') searchPlain(`error ${at}`, text, token)
+        if (at === 'message' || at === 'detail') searchPlain(`error ${at}`, text, token)
         else search(`error ${at}`, text, token)
       }
     },

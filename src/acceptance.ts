@@ -1,4 +1,5 @@
 import { BearwardError, quote } from './errors.ts'
+import { nameOf } from './faults.ts'
 import { isObject } from './parse/json.ts'
 import type { AccessToken, Issuer, JwtClaims } from './pipeline.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
@@ -51,8 +52,9 @@ export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): 
     if (!isObject(result)) throw new TypeError('it answered with something that is no result')
     if (result.issues === undefined && 'value' in result) return deepFreeze(result.value)
     members = (result.issues ?? []).map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
-  } catch (cause) {
-    throw new BearwardError('claim_invalid', 'the `claims` schema threw', { cause })
+  } catch (fault) {
+    // Not in its own words, which may quote the claims, and these the token.
+    throw new BearwardError('claim_invalid', `the \`claims\` schema threw: ${nameOf(fault)}`)
   }
   const named = [...new Set(members)].map(quote).join(', ')
   throw new BearwardError('claim_invalid', `the \`claims\` schema refuses ${named}`)

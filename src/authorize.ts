@@ -2,7 +2,7 @@ import { BearwardError } from './errors.ts'
 import { misconfigured, scopeName } from './options/checks.ts'
 import { isObject } from './parse/json.ts'
 import type { AccessToken } from './pipeline.ts'
-import { isThenable } from './thenable.ts'
+import { isAsync } from './thenable.ts'
 
 /** A requirement's yes. Nothing else is one. */
 export const granted: unique symbol = Symbol('bearward.granted')
@@ -121,8 +121,15 @@ export function authorizeToken<Claims>(token: AccessToken<Claims>, needed: Requi
   if (outcome === granted) return
   const { reason, scopes, cause } = outcome
   throw scopes
-    ? new BearwardError('scope_insufficient', reason, { scopes })
-    : new BearwardError('access_denied', reason, cause === undefined ? {} : { cause })
+    ? new BearwardError('scope_insufficient', reason, { scopes, requirement: needed })
+    : new BearwardError('access_denied', reason, { requirement: needed, ...(cause !== undefined && { cause }) })
+}
+
+/** Whether an error is a denial that `authorizeToken` threw. */
+export function isDenial(
+  error: unknown,
+): error is BearwardError & { readonly code: 'scope_insufficient' | 'access_denied' } {
+  return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
 }
 
 /** Runs a requirement; whatever is no clear yes comes out as a denial. */
@@ -135,15 +142,12 @@ function evaluate<Claims>(
   try {
     outcome = needed(token)
     if (outcome === granted) return granted
-    isPromise = isThenable(outcome)
+    isPromise = isAsync(outcome)
   } catch (cause) {
     return { reason: 'the requirement threw', cause }
   }
   if (typeof outcome === 'object' && outcome !== null && denials.has(outcome)) return outcome as Denial
-  if (isPromise) {
-    Promise.resolve(outcome).catch(() => {})
-    return { reason: 'the requirement answered with a promise; requirements decide at once' }
-  }
+  if (isPromise) return { reason: 'the requirement answered with a promise; requirements decide at once' }
   return { reason: 'the requirement answered with neither `granted` nor `deny(...)`' }
 }
 

@@ -80,47 +80,95 @@ const outcomes = {
 } as const satisfies Record<ErrorCode, Outcome>
 
 export interface BearwardErrorDetails {
+  /** An error of the application's own code. Nothing that an upstream threw: it may quote a token or a secret. */
   readonly cause?: unknown
   /** Scopes that the refused operation needs: the whole set. */
-  readonly scopes?: readonly string[]
+  readonly scopes?: readonly string[] | undefined
   /** Seconds after which another attempt makes sense. */
-  readonly retryAfterSeconds?: number
+  readonly retryAfterSeconds?: number | undefined
+  /** The requirement that a token does not meet. */
+  readonly requirement?: Needed | undefined
+}
+
+/** Anything that says which scopes an operation needs. */
+export interface Needed {
+  readonly scopes?: readonly string[]
 }
 
 /**
- * The one error class of bearward; `code` says what happened. Immutable.
+ * The one error class of bearward; `code` says what happened.
  *
- * `message` is for operators: what was expected, what came. `description` is for clients. Neither ever holds a token, a
- * secret or a key.
+ * `message` is for clients: the same words for everyone, since frameworks show it where an error escapes. `detail` is for
+ * operators: what was expected, what came, what is configured. Neither ever holds a token, a secret or a key. Only
+ * `configuration_invalid`, which is thrown while a server is being set up, says in its message which option is wrong.
+ *
+ * Each caller gets an error of its own and may write on it. Errors about a request carry no stack trace, which would cost
+ * more than the check of a token: `code` and `detail` tell where they come from.
  */
 export class BearwardError extends Error {
-  override readonly name = 'BearwardError'
-  readonly code: ErrorCode
+  override name = 'BearwardError'
+  // Declared alone: each member is assigned once, and those that do not apply are absent from logs.
+  declare readonly code: ErrorCode
   /** HTTP status of the answer. */
-  readonly status: Outcome['status']
+  declare readonly status: Outcome['status']
+  /** As `status`, under the name that most frameworks look for. */
+  declare readonly statusCode: Outcome['status']
+  /** Tells frameworks not to show this error to the client; `message` is safe where one does. */
+  declare readonly expose: false
+  /** For operators and their logs; never for the client. */
+  declare readonly detail: string
   /** `error` of the challenge, where there is one. */
-  readonly error: WireError | undefined
-  /** Safe to show to the client. */
-  readonly description: string
+  declare readonly error?: WireError
   /** With `scope_insufficient`: every scope that the operation needs. */
-  readonly scopes: readonly string[] | undefined
+  declare readonly scopes?: readonly string[]
+  /** With `scope_insufficient` and `access_denied`: what the token does not meet. Not enumerable: it is no text for a log. */
+  declare readonly requirement?: Needed
   /** With `issuer_unavailable`: seconds until another attempt makes sense. */
-  readonly retryAfterSeconds: number | undefined
+  declare readonly retryAfterSeconds?: number
 
-  constructor(code: ErrorCode, message: string, details: BearwardErrorDetails = {}) {
-    super(
-      message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?'),
-      'cause' in details ? { cause: details.cause } : undefined,
-    )
+  constructor(code: ErrorCode, detail: string, details: BearwardErrorDetails = {}) {
+    const isForDevelopers = code === 'configuration_invalid'
     const outcome: Outcome = outcomes[code]
+    const plain = withoutControls(detail)
+    const restore = isForDevelopers ? undefined : stopTracing()
+    super(isForDevelopers ? plain : outcome.description, 'cause' in details ? { cause: details.cause } : undefined)
+    restore?.()
     this.code = code
     this.status = outcome.status
-    this.error = outcome.error
-    this.description = outcome.description
-    this.scopes = details.scopes && Object.freeze([...details.scopes])
-    this.retryAfterSeconds = details.retryAfterSeconds
-    Object.freeze(this)
+    this.statusCode = outcome.status
+    if (outcome.error) this.error = outcome.error
+    this.expose = false
+    this.detail = plain
+    if (details.scopes) this.scopes = Object.freeze([...details.scopes])
+    if (details.requirement) {
+      Object.defineProperty(this, 'requirement', { value: details.requirement, writable: true, configurable: true })
+    }
+    if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds
   }
+}
+
+/** Returns the error that one caller gets: an object of its own, without what the library keeps for itself. */
+export function forCaller({ code, detail, scopes, retryAfterSeconds }: BearwardError): BearwardError {
+  return new BearwardError(code, detail, { scopes, retryAfterSeconds })
+}
+
+/** Words that the client may read. */
+export function descriptionOf(code: ErrorCode): string {
+  return outcomes[code].description
+}
+
+/** Keeps the runtime from collecting a stack trace; returns what lets it do so again. */
+function stopTracing(): (() => void) | undefined {
+  const limit: unknown = Error.stackTraceLimit
+  // Where the built-in objects are frozen nothing is changed, and errors have their stack trace.
+  if (typeof limit !== 'number' || !Reflect.set(Error, 'stackTraceLimit', 0)) return undefined
+  return () => (Error.stackTraceLimit = limit)
+}
+
+function withoutControls(text: string): string {
+  // Nearly every text: this test takes a tenth of the time of the other.
+  if (/^[\x20-\x7e]*$/.test(text)) return text
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }
 
 /** Returns `value` as it may stand in a message: shortened, quoted, with nothing but plain printable ASCII left. */
@@ -134,27 +182,4 @@ export function quote(value: unknown): string {
   }
   if (Array.isArray(value)) return `an array of ${value.length}`
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
-
-/** Returns an error's message, or what stands in for one. It may be a stranger's: plain printable ASCII is left of it. */
-export function messageOf(fault: unknown): string {
-  try {
-    // A stranger's error may have any message, and even none that can be read.
-    const message: unknown = fault instanceof Error ? fault.message : undefined
-    if (typeof message === 'string') return message.replace(/[^\x20-\x7e…]/g, '?')
-  } catch {
-    // As good as no message.
-  }
-  return 'unknown reason'
-}
-
-/** Returns the kind of an error whose message may quote a secret. */
-export function nameOf(fault: unknown): string {
-  return fault instanceof Error ? fault.name : 'unknown reason'
-}
-
-/** Returns why a request failed, with the reason that `fetch` hides behind its own. */
-export function fetchFault(fault: unknown): string {
-  const hidden = fault instanceof Error && fault.cause instanceof Error ? ` (${messageOf(fault.cause)})` : ''
-  return messageOf(fault) + hidden
 }

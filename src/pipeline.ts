@@ -172,12 +172,12 @@ export type BearwardEvent =
       readonly from: 'issuer' | 'tier'
     }
   | { readonly type: 'key_ignored'; readonly issuer: string; readonly reason: string }
-  | { readonly type: 'issuer_failed'; readonly issuer: string; readonly message: string; readonly retryInMs: number }
-  | { readonly type: 'metadata_stale'; readonly issuer: string; readonly message: string }
+  | { readonly type: 'issuer_failed'; readonly issuer: string; readonly detail: string; readonly retryInMs: number }
+  | { readonly type: 'metadata_stale'; readonly issuer: string; readonly detail: string }
   | {
       readonly type: 'introspection_failed'
       readonly issuer: string
-      readonly message: string
+      readonly detail: string
       /** The endpoint is down or slow, as opposed to an answer that is of no use. */
       readonly outage: boolean
     }
@@ -187,11 +187,19 @@ export type BearwardEvent =
       readonly type: 'tier_failed'
       readonly tier: string
       readonly operation: 'get' | 'put' | 'delete'
-      readonly message: string
+      readonly detail: string
       /** Until then it is not tried again; 0 where one entry was to blame, and for deletions: these are tried every time. */
       readonly retryInMs: number
     }
-  | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly message: string }
+  | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly detail: string }
+  | {
+      /** A good token does not permit the operation. */
+      readonly type: 'operation_denied'
+      readonly code: 'scope_insufficient' | 'access_denied'
+      readonly detail: string
+      /** Every scope that the operation needs, where it needs any. */
+      readonly scopes?: readonly string[]
+    }
 
 /** The state of one issuer's keys, for a health page; says nothing of its introspection endpoint. */
 export interface IssuerState {

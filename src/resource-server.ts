@@ -1,8 +1,9 @@
 import { requireTimely } from './access-token.ts'
-import { authorizeToken, type Requirement } from './authorize.ts'
+import { authorizeToken, isDenial, type Requirement } from './authorize.ts'
 import { classifyToken } from './classify.ts'
 import { requireBinding } from './constrain.ts'
-import { BearwardError } from './errors.ts'
+import { BearwardError, forCaller } from './errors.ts'
+import { describeFault } from './faults.ts'
 import { extractCredential, requireCredentialCharacters, requireToken, requireTokenCharacters } from './extract.ts'
 import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './parse/header-memo.ts'
@@ -179,9 +180,25 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     emit(event)
   }
 
-  /** Tells who listens what was refused, and why. */
-  function report(error: unknown): void {
-    if (error instanceof BearwardError) emit({ type: 'token_refused', code: error.code, message: error.message })
+  /** Tells who listens what was refused, and why; returns what the caller gets. */
+  function refusal(error: unknown): unknown {
+    if (!(error instanceof BearwardError)) return error
+    emit({ type: 'token_refused', code: error.code, detail: error.detail })
+    // An outage and a cached refusal are one object for all whom they concern.
+    return forCaller(error)
+  }
+
+  /** @throws {BearwardError} the denial, of which it tells who listens */
+  function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
+    try {
+      authorizeToken(token, requirement)
+    } catch (error) {
+      if (isDenial(error)) {
+        const { code, detail, scopes } = error
+        emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
+      }
+      throw error
+    }
   }
 
   return {
@@ -195,8 +212,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         requireBinding(accessToken)
         return accessToken
       } catch (error) {
-        report(error)
-        throw error
+        throw refusal(error)
       }
     },
     async authenticate(request, context = {}) {
@@ -209,11 +225,10 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         requireBinding(accessToken)
         return accessToken
       } catch (error) {
-        report(error)
-        throw error
+        throw refusal(error)
       }
     },
-    authorize: authorizeToken,
+    authorize,
     challenge: (error, context = {}) => buildChallenge(error, context.requirement, challengeSettings),
     metadata: () => resourceMetadata.document,
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
@@ -222,10 +237,9 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
       const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.ready(context)))
       const faults = outcomes
         .filter((outcome) => outcome.status === 'rejected')
-        .map(({ reason }) => reason as Error & { retryAfterSeconds?: number })
+        .map(({ reason }) => reason as BearwardError)
       if (faults.length === 0) return
-      throw new BearwardError('issuer_unavailable', faults.map(({ message }) => message).join('; '), {
-        cause: faults[0],
+      throw new BearwardError('issuer_unavailable', faults.map((fault) => describeFault(fault)).join('; '), {
         retryAfterSeconds: Math.max(...faults.map(({ retryAfterSeconds }) => retryAfterSeconds ?? 1)),
       })
     },

@@ -1,21 +1,24 @@
-import { BearwardError } from './errors.ts'
+import { BearwardError, descriptionOf, type Needed } from './errors.ts'
 
-/** What a client is told: status, header fields and a JSON body. */
+/** The whole answer for a client: status, every header field, and a body to be sent as JSON. */
 export interface ChallengeResponse {
   readonly status: number
   readonly headers: Record<string, string>
   readonly body: { readonly error?: string; readonly error_description: string; readonly code?: string }
 }
 
-/** Anything that says which scopes an operation needs. */
-interface Needed {
-  readonly scopes?: readonly string[]
-}
-
 export interface ChallengeSettings {
   readonly realm: string | undefined
   /** Address of the protected resource metadata. @see RFC 9728 §5.1 */
   readonly resourceMetadataUrl: string | undefined
+}
+
+const OWN_HEADERS = {
+  'Content-Type': 'application/json',
+  // Answers to credentials are nobody else's business, least of all a shared cache's.
+  'Cache-Control': 'private, no-store',
+  // A browser's script sees these fields only where they are exposed.
+  'Access-Control-Expose-Headers': 'WWW-Authenticate, Retry-After',
 }
 
 /**
@@ -30,13 +33,16 @@ export function buildChallenge(
   settings: ChallengeSettings,
 ): ChallengeResponse {
   if (!(error instanceof BearwardError)) {
-    return { status: 500, headers: {}, body: { error_description: 'The server failed' } }
+    return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
   }
-  const { status, code, description } = error
+  const { status, code } = error
+  // Not the error's own message: whoever caught the error may have written on it.
+  const description = descriptionOf(code)
   const body = { code, ...(error.error && { error: error.error }), error_description: description }
-  if (status === 503) return { status, headers: { 'Retry-After': String(error.retryAfterSeconds ?? 1) }, body }
+  if (status === 503)
+    return { status, headers: { ...OWN_HEADERS, 'Retry-After': String(error.retryAfterSeconds ?? 1) }, body }
   // Where no token helps, none is asked for.
-  if (status === 500 || code === 'access_denied') return { status, headers: {}, body }
+  if (status === 500 || code === 'access_denied') return { status, headers: { ...OWN_HEADERS }, body }
 
   const parameters = {
     realm: settings.realm,
@@ -45,7 +51,7 @@ export function buildChallenge(
     scope: scopeOf(error, needed),
     resource_metadata: settings.resourceMetadataUrl,
   }
-  return { status, headers: { 'WWW-Authenticate': formatChallenge('Bearer', parameters) }, body }
+  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': formatChallenge('Bearer', parameters) }, body }
 }
 
 // A requirement may be any function, with any property: nothing else gets into the header. RFC 6749 §3.3.
@@ -53,7 +59,7 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 /** The scopes that the operation needs: neither what is missing nor what was granted. */
 function scopeOf(error: BearwardError, needed: Needed | undefined): string | undefined {
-  const scopes = (error.scopes ?? needed?.scopes ?? []).filter((name) => SCOPE.test(name))
+  const scopes = (error.scopes ?? (error.requirement ?? needed)?.scopes ?? []).filter((name) => SCOPE.test(name))
   return scopes.length > 0 ? scopes.join(' ') : undefined
 }
 

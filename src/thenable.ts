@@ -5,3 +5,10 @@
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
+
+/** Whether a function that should have answered at once returned a promise. Its rejection then ends no process. */
+export function isAsync(value: unknown): value is PromiseLike<unknown> {
+  if (!isThenable(value)) return false
+  Promise.resolve(value).catch(() => {})
+  return true
+}

@@ -203,8 +203,8 @@ async function plant(): Promise<number> {
   const plants: ((emitted: Emitted) => void)[] = [
     (emitted) => emitted.refusal(quiet, new Error('no', { cause: new Error(`got ${part}`) }), token),
     (emitted) => emitted.refusal(api, new Error('no'), token),
-    (emitted) => emitted.event({ type: 'token_refused', code: 'token_malformed', message: token }),
-    (emitted) => emitted.event({ type: 'token_refused', code: 'token_malformed', message: 'a\r\nb' }),
+    (emitted) => emitted.event({ type: 'token_refused', code: 'token_malformed', detail: token }),
+    (emitted) => emitted.event({ type: 'token_refused', code: 'token_malformed', detail: 'a\r\nb' }),
   ]
   return plants.filter((run) => {
     const emitted = createEmitted()

@@ -37,7 +37,7 @@ export async function readiness({ api, context }: Call): Promise<Response> {
     return answer(200, { status: 'ready', issuers: issuersOf(api) })
   } catch (error) {
     if (!(error instanceof BearwardError)) throw error
-    console.warn(`not ready: ${error.message}`)
+    console.warn(`not ready: ${error.detail}`)
     const { status, headers } = api.challenge(error)
     return answer(status, { status: 'not ready', issuers: issuersOf(api) }, headers)
   }

@@ -9,23 +9,19 @@ export interface Answer {
   readonly body: string
 }
 
-// Answers to credentials are nobody else's business, least of all a shared cache's.
-const OWN_HEADERS = { 'Content-Type': 'application/json', 'Cache-Control': 'private, no-store' }
-
 export function refusalAnswer({ status, headers, body }: ChallengeResponse): Answer {
-  return {
-    status,
-    // A browser's script sees these fields only where they are exposed.
-    headers: { ...OWN_HEADERS, 'Access-Control-Expose-Headers': 'WWW-Authenticate, Retry-After', ...headers },
-    body: JSON.stringify(body),
-  }
+  return { status, headers, body: JSON.stringify(body) }
 }
 
 /** The protected resource metadata, open to every origin: it holds nothing but what a client must know. @see RFC 9728 §3.2 */
 export function metadataAnswer(api: Pick<ResourceServer, 'metadata'>): Answer {
   return {
     status: 200,
-    headers: { ...OWN_HEADERS, 'Access-Control-Allow-Origin': '*' },
+    headers: {
+      'Content-Type': 'application/json',
+      'Cache-Control': 'private, no-store',
+      'Access-Control-Allow-Origin': '*',
+    },
     body: JSON.stringify(api.metadata()),
   }
 }

@@ -1,9 +1,9 @@
-import type { Requirement } from '../authorize.ts'
+import { isDenial, type Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { isDenial, splitArguments } from './protect.ts'
+import { splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */

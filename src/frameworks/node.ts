@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Requirement } from '../authorize.ts'
+import { isDenial, type Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
 import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { isDenial, splitArguments } from './protect.ts'
+import { splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 

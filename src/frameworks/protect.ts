@@ -1,10 +1,4 @@
-import { BearwardError } from '../errors.ts'
 import { misconfigured, show } from '../options/checks.ts'
-
-/** Whether a handler's error is a denial of `api.authorize`; others are the handler's own, whatever their class. */
-export function isDenial(error: unknown): error is BearwardError {
-  return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
-}
 
 /**
  * Reads the arguments after the resource server; the requirement may be left out.

@@ -1,23 +1,24 @@
 import { readAccessToken, type ReadToken } from '../access-token.ts'
 import { BearwardError, quote } from '../errors.ts'
+import { describeFault, Fault } from '../faults.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, Issuer } from '../pipeline.ts'
 import type { ScopeReader } from '../scopes.ts'
 import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
 
 /** An answer that is of no use: the issuer's fault, never the caller's. */
-export class UselessAnswer extends Error {
+export class UselessAnswer extends Fault {
   /** Where the issuer said when to come back. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterSeconds?: number } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+  constructor(message: string, options: { readonly retryAfterSeconds?: number | undefined } = {}) {
+    super(message)
     this.retryAfterSeconds = options.retryAfterSeconds
   }
 }
 
 /** What keeps us from asking at all: our own credentials or settings. It says nothing about the endpoint. */
-export class CannotAsk extends Error {}
+export class CannotAsk extends Fault {}
 
 const ACCESS_USES = ['access', 'access_token']
 
@@ -54,7 +55,7 @@ function readClaims(answer: JsonObject, { identifier }: Issuer, toScopes: ScopeR
   try {
     return readAccessToken(answer, { format: 'opaque', issuer: identifier }, toScopes, nowMs)
   } catch (cause) {
-    throw new UselessAnswer(cause instanceof Error ? cause.message : 'its members are invalid', { cause })
+    throw new UselessAnswer(describeFault(cause))
   }
 }
 
@@ -120,7 +121,8 @@ export function requireAgreement(
   ] as const
   for (const [name, said, answered] of pairs) {
     if (said === undefined || answered === undefined || said === answered) continue
-    const message = `issuer "${identifier}" answers with a \`${name}\` that contradicts the token's own`
-    throw new BearwardError('issuer_unavailable', `${message}: ${quote(answered)}, not ${quote(said)}`)
+    // Neither value is repeated: an endpoint may answer with the token, or with our own secret.
+    const detail = `issuer "${identifier}" answers with a \`${name}\` that contradicts the token's own`
+    throw new BearwardError('issuer_unavailable', detail)
   }
 }

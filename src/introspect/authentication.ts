@@ -1,6 +1,7 @@
 import { importJWK, importPKCS8 } from 'jose/key/import'
 import { SignJWT } from 'jose/jwt/sign'
-import { misconfigured, oneOf, text } from '../options/checks.ts'
+import { CannotAsk } from './answer.ts'
+import { kindOf, misconfigured, oneOf, text } from '../options/checks.ts'
 import type {
   Changing,
   ClientAuthentication,
@@ -34,8 +35,10 @@ export function clientSecretBasic(options: {
   return {
     method: 'client_secret_basic',
     clientId,
-    async authenticate({ headers }) {
-      const credentials = `${formEncode(clientId)}:${formEncode(await secret())}`
+    async authenticate({ headers }, { conceal }) {
+      const present = await secret()
+      conceal?.(present)
+      const credentials = `${formEncode(clientId)}:${formEncode(present)}`
       headers.set('Authorization', `Basic ${btoa(credentials)}`)
     },
   }
@@ -71,8 +74,10 @@ export function clientSecretJwt(options: {
   return {
     method: 'client_secret_jwt',
     clientId,
-    async authenticate(request, { issuer, nowMs }) {
-      const key = new TextEncoder().encode(await secret())
+    async authenticate(request, { issuer, nowMs, conceal }) {
+      const present = await secret()
+      conceal?.(present)
+      const key = new TextEncoder().encode(present)
       addAssertion(request, clientId, await assertion(clientId, issuer, nowMs, { alg: algorithm }, key))
     },
   }
@@ -153,14 +158,18 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
   }
   return async () => {
     const present: unknown = await secret()
-    if (typeof present !== 'string' || present === '') throw new TypeError(`${option} gave no string`)
+    if (typeof present !== 'string' || present === '') {
+      throw new CannotAsk(`${option} gave ${kindOf(present)}, expected a non-empty string`)
+    }
     return present
   }
 }
 
 function requireForm({ body }: IntrospectionRequest): URLSearchParams {
   if (body instanceof URLSearchParams) return body
-  throw new TypeError('this dialect sends no form, so that its client cannot authenticate in one')
+  throw new CannotAsk(
+    `the dialect sends ${kindOf(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
+  )
 }
 
 function addAssertion(request: IntrospectionRequest, clientId: string, jwt: string): void {

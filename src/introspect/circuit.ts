@@ -1,7 +1,8 @@
+import { Fault } from '../faults.ts'
 import { createBackOff } from '../upstream/back-off.ts'
 
 /** The endpoint has failed too often: it is left alone for a while. */
-export class CircuitOpen extends Error {
+export class CircuitOpen extends Fault {
   readonly remainingMs: number
 
   constructor(remainingMs: number) {

@@ -1,4 +1,6 @@
-import { fetchFault, messageOf, nameOf, quote } from '../errors.ts'
+import { quote } from '../errors.ts'
+import { describeFault, Fault, nameOf } from '../faults.ts'
+import { isAsync } from '../thenable.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
@@ -6,7 +8,6 @@ import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
 import { limit } from '../upstream/limit.ts'
-import { repeats } from './telling.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import type {
   IntrospectionDialect,
@@ -15,13 +16,20 @@ import type {
 } from '../options/introspection-contract.ts'
 
 /** The endpoint did not answer, or answered that it is broken: what counts towards its circuit. */
-export class Outage extends Error {}
+export class Outage extends Fault {}
 
 export interface EndpointSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
   readonly now: () => number
   readonly shared: Pick<SharedCache, 'patienceMs'>
+}
+
+/** What one question brings along. */
+export interface AskingContext extends CallContext {
+  readonly signal: AbortSignal
+  /** What no message may repeat: the token, to which the credentials of the request are added. */
+  readonly secrets: string[]
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -38,12 +46,13 @@ export async function askEndpoint(
   issuer: Issuer,
   options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs'> & { readonly dialect: IntrospectionDialect },
   settings: EndpointSettings,
-  context: CallContext & { readonly signal: AbortSignal },
+  context: AskingContext,
 ): Promise<IntrospectionResponse> {
   const { auth, dialect } = options
   // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
   const timeoutMs = options.timeoutMs + (issuer.introspection?.endpoint === undefined ? settings.shared.patienceMs : 0)
   // The time counts from here, not from when the request began to wait for its turn.
+  const { secrets } = context
   const { signal: ends, end } = limit(context.signal, timeoutMs)
   let waitsForCredentials = false
 
@@ -51,10 +60,11 @@ export async function askEndpoint(
     // Built for every attempt: an assertion is good for one.
     const request = buildRequest(dialect, token, endpoint, auth)
     waitsForCredentials = true
-    if (auth !== 'none') await authenticate(request, issuer, auth, settings.now())
+    if (auth !== 'none') await authenticate(request, issuer, auth, settings.now(), secrets)
     waitsForCredentials = false
+    secrets.push(...credentialsIn(request))
     requireEndpoint(request.url, settings.insecureHosts, true)
-    return read(await send(request, token, settings.fetch, ends), settings.now())
+    return read(await send(request, settings.fetch, ends, secrets), settings.now(), secrets)
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
@@ -90,7 +100,7 @@ async function addressOf(issuer: Issuer, settings: EndpointSettings, context: Ca
   try {
     metadata = await issuer.metadata(context)
   } catch (cause) {
-    throw new Outage(`its metadata cannot be had: ${messageOf(cause)}`, { cause })
+    throw new Outage(`its metadata cannot be had: ${describeFault(cause)}`)
   }
   const aliases = metadata['mtls_endpoint_aliases']
   const usesTls = issuer.introspection?.auth !== 'none' && issuer.introspection?.auth.method === 'tls_client_auth'
@@ -113,12 +123,28 @@ function buildRequest(
   endpoint: string,
   auth: IntrospectionSettings['auth'],
 ): IntrospectionRequest {
+  const named = `dialect ${quote(dialect.name)}`
+  let request: IntrospectionRequest
   try {
-    return dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
+    request = dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
+    if (isAsync(request)) throw new CannotAsk(`${named} builds its request in a promise: \`request\` answers at once`)
+    requireRequest(request, named)
   } catch (cause) {
-    // Not in its own words: the token is among what it works with.
-    throw new CannotAsk(`dialect ${quote(dialect.name)} cannot build its request: ${nameOf(cause)}`)
+    throw cause instanceof Fault
+      ? cause
+      : new CannotAsk(`${named} cannot build its request: ${describeFault(cause, [token])}`)
   }
+  return request
+}
+
+function requireRequest({ url, method, headers, body }: IntrospectionRequest, named: string): void {
+  const isSound =
+    typeof url === 'string' &&
+    (method === 'GET' || method === 'POST') &&
+    typeof headers?.set === 'function' &&
+    (body === undefined || typeof body === 'string' || body instanceof URLSearchParams)
+  if (isSound) return
+  throw new CannotAsk(`${named} built no request: expected { url, method: 'GET' | 'POST', headers: Headers, body }`)
 }
 
 async function authenticate(
@@ -126,13 +152,16 @@ async function authenticate(
   { identifier }: Issuer,
   auth: Exclude<IntrospectionSettings['auth'], 'none'>,
   nowMs: number,
+  secrets: string[],
 ): Promise<void> {
   const presented = request.headers.get('Authorization')
+  const conceal = (secret: string): void => void secrets.push(secret)
   try {
-    await auth.authenticate(request, { issuer: identifier, nowMs })
+    await auth.authenticate(request, { issuer: identifier, nowMs, conceal })
   } catch (cause) {
-    // Neither repeated nor handed on: such an error may quote the credential.
-    throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${nameOf(cause)}`)
+    // Not in its own words: such an error may quote a credential that was not sent yet.
+    const words = cause instanceof Fault ? cause.message : nameOf(cause)
+    throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${words}`)
   }
   // The endpoint would answer about our own token, and any token at all would be as good as ours.
   if (presented !== null && request.headers.get('Authorization') !== presented) {
@@ -142,30 +171,50 @@ async function authenticate(
 
 async function send(
   { url, method, headers, body }: IntrospectionRequest,
-  token: string,
   fetch: FetchFunction,
   signal: AbortSignal,
+  secrets: readonly string[],
 ): Promise<Response> {
   try {
     return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
-    const reason = fetchFault(cause)
-    // A fetch of the user's own may quote what it was to send.
-    const sent = [token, headers.get('Authorization') ?? '', ...(body instanceof URLSearchParams ? body.values() : [])]
-    if (!sent.some((secret) => secret.length >= 8 && repeats(reason, secret))) {
-      throw new ConnectionFailed(`it cannot be reached: ${reason}`, { cause })
-    }
-    throw new ConnectionFailed(`it cannot be reached: ${nameOf(cause)}`)
+    throw new ConnectionFailed(`it cannot be reached: ${describeFault(cause, secrets)}`)
   }
 }
 
-async function read(response: Response, nowMs: number): Promise<IntrospectionResponse> {
+// Members of a form that are no secrets, and words like any other in a message.
+const PLAIN_MEMBERS = new Set(['client_id', 'token_type_hint', 'client_assertion_type', 'grant_type'])
+
+/** The credentials that a request carries, in every form in which somebody could repeat them. */
+function credentialsIn({ url, headers, body }: IntrospectionRequest): string[] {
+  const [scheme = '', credentials = ''] = (headers.get('Authorization') ?? '').split(' ', 2)
+  const members = body instanceof URLSearchParams ? [...body].filter(([name]) => !PLAIN_MEMBERS.has(name)) : []
+  const query = URL.canParse(url) ? [...new URL(url).searchParams.values()] : []
+  return [
+    credentials,
+    ...(scheme.toLowerCase() === 'basic' ? [passwordIn(credentials)] : []),
+    ...members.map(([, value]) => value),
+    ...(typeof body === 'string' ? [body] : []),
+    ...query,
+  ].filter((secret) => secret !== '')
+}
+
+function passwordIn(credentials: string): string {
+  try {
+    const text = atob(credentials)
+    return decodeURIComponent(text.slice(text.indexOf(':') + 1).replaceAll('+', ' '))
+  } catch {
+    return ''
+  }
+}
+
+async function read(response: Response, nowMs: number, secrets: readonly string[]): Promise<IntrospectionResponse> {
   const { status, headers, type } = response
   let body: Uint8Array | undefined
   try {
     body = await readBytes(response.body, MAX_ANSWER_BYTES)
   } catch (cause) {
-    throw new Outage(`it broke off its answer: ${fetchFault(cause)}`, { cause })
+    throw new Outage(`it broke off its answer: ${describeFault(cause, secrets)}`)
   }
   if (status >= 500) throw new Outage(`it answered with status ${status}`)
   if (status === 429)

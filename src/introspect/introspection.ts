@@ -1,15 +1,15 @@
 import { requireRecipient, withSchema } from '../acceptance.ts'
 import { requireTimely } from '../access-token.ts'
 import { BearwardError } from '../errors.ts'
+import { withoutSecrets } from '../faults.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { createScopeExpansion, createScopeReader, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
-import { namesAccessToken, readAnswer, requireAgreement, UselessAnswer } from './answer.ts'
+import { namesAccessToken, readAnswer, requireAgreement } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
-import { repeats } from './telling.ts'
 import { createSharedAnswers } from './shared-answers.ts'
 import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
 
@@ -80,14 +80,23 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           const epoch = answers.epoch()
           const { cacheMs } = made.options
           const others = cacheMs > 0 ? await shared.about(token, terms) : undefined
-          const judged = (answer: Answer, answeredMs = now()) => judge(token, answer, made.issuer, purpose, answeredMs)
+          // What no message may repeat; whoever builds the request adds to it.
+          const secrets = [token]
+          const judged = (answer: Answer, answeredMs = now()) =>
+            judge(answer, made.issuer, purpose, { answeredMs, secrets })
           const suffices = (verdict: Verdict) => isCurrent(verdict, cacheMs) && answers.isNews(token, verdict)
           const found = await others?.read(judged, suffices, leader)
           if (found && suffices(found)) return { verdict: found, epoch, asked: false }
           // Too old to serve, unless the endpoint turns out to be down.
           if (found) answers.bridge(token, found, epoch)
-          const answer = await line.ask(token, made.issuer, made.options, { ...leader, signal })
-          const verdict = judged(answer)
+          let answer: Answer
+          let verdict: Verdict
+          try {
+            answer = await line.ask(token, made.issuer, made.options, { ...leader, signal, secrets })
+            verdict = judged(answer)
+          } catch (cause) {
+            throw withoutSecrets(cause, secrets)
+          }
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
           if (!verdict.accepted && found) others?.drop(leader)
           if (verdict.accepted && !signal.aborted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
@@ -117,11 +126,10 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
   function judge(
-    token: string,
     { claims, bytes }: Answer,
     issuer: Issuer,
     purpose: Purpose,
-    answeredMs: number,
+    { answeredMs, secrets }: { readonly answeredMs: number; readonly secrets: readonly string[] },
   ): Verdict {
     const source = { terms: purpose + termsOf(issuer), answeredMs, bytes }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
@@ -133,10 +141,9 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       else requireNotForOthers(accepted.accessToken, issuer)
       return { ...source, accepted }
     } catch (refused) {
-      if (refused instanceof BearwardError) return { ...source, refused: withoutToken(refused, token) }
-      if (refused instanceof Error && repeats(refused.message, token))
-        throw new UselessAnswer('it repeats the token in a member that is invalid')
-      throw refused
+      const safe = withoutSecrets(refused, secrets)
+      if (safe instanceof BearwardError) return { ...source, refused: safe }
+      throw safe
     }
   }
 
@@ -197,12 +204,12 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     return accepted.accessToken
   }
 
-  function agree(token: string, jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
+  function agree(jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
     try {
       requireAgreement(jwt, answer, issuer)
     } catch (cause) {
-      const error = cause instanceof BearwardError ? withoutToken(cause, token) : unavailable(issuer.identifier, cause)
-      emit({ type: 'introspection_failed', issuer: issuer.identifier, message: error.message, outage: false })
+      const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
+      emit({ type: 'introspection_failed', issuer: issuer.identifier, detail: error.detail, outage: false })
       throw error
     }
   }
@@ -217,7 +224,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
     async confirm(token, jwt, issuer, context) {
       const answer = accept(await verdictOn(token, issuer, 'confirm', context))
-      agree(token, jwt, answer, issuer)
+      agree(jwt, answer, issuer)
       // Scopes that the issuer took back since it signed the token are taken back.
       const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
@@ -309,11 +316,4 @@ function termsOf(issuer: Issuer): string {
   ])
   terms.set(issuer, said)
   return said
-}
-
-/** Some endpoints repeat the token in their answer; no message of ours does. */
-function withoutToken(refused: BearwardError, token: string): BearwardError {
-  return repeats(refused.message, token)
-    ? new BearwardError(refused.code, 'the issuer repeats the token in a member that is not acceptable')
-    : refused
 }

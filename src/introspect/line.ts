@@ -1,12 +1,14 @@
-import { BearwardError, messageOf, nameOf, quote } from '../errors.ts'
+import { BearwardError, quote } from '../errors.ts'
+import { describeFault } from '../faults.ts'
+import { isAsync } from '../thenable.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { type JsonObject, strictCopy } from '../parse/json.ts'
-import type { BearwardEvent, CallContext, Issuer } from '../pipeline.ts'
+import type { BearwardEvent, Issuer } from '../pipeline.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import { CircuitOpen, createCircuit } from './circuit.ts'
 import type { IntrospectionDialect, IntrospectionResponse } from '../options/introspection-contract.ts'
 import { rfc7662 } from './dialects.ts'
-import { askEndpoint, type EndpointSettings, Outage } from './endpoint.ts'
+import { askEndpoint, type AskingContext, type EndpointSettings, Outage } from './endpoint.ts'
 import { readSignedResponse, rfc9701Request } from './signed-response.ts'
 import { createSlots, NoFreeSlot } from './slots.ts'
 
@@ -23,7 +25,7 @@ export interface Line {
     token: string,
     issuer: Issuer,
     options: IntrospectionSettings,
-    context: CallContext & { readonly signal: AbortSignal },
+    context: AskingContext,
   ) => Promise<Answer>
   /** Is told of an answer that was of use. */
   readonly answered: () => void
@@ -65,7 +67,7 @@ export function createLine(identifier: string, options: IntrospectionSettings, s
         const response = await askEndpoint(token, issuer, { ...present, dialect }, settings, context)
         const claims = signedResponse
           ? await readSignedResponse(response, issuer, signedSettings(issuer, present), signal)
-          : readWith(dialect, response)
+          : readWith(dialect, response, context.secrets)
         return { claims, bytes: response.body.length }
       } finally {
         release()
@@ -84,7 +86,7 @@ export function createLine(identifier: string, options: IntrospectionSettings, s
       // Only the endpoint's own silence: a queue here, however it came about, must not revive old answers.
       if (outage || cause instanceof CircuitOpen) outages.add(error)
       const heldBack = cause instanceof CircuitOpen || cause instanceof NoFreeSlot
-      if (!heldBack) emit({ type: 'introspection_failed', issuer: identifier, message: error.message, outage })
+      if (!heldBack) emit({ type: 'introspection_failed', issuer: identifier, detail: error.detail, outage })
       return error
     },
 
@@ -103,22 +105,29 @@ export function createLine(identifier: string, options: IntrospectionSettings, s
 
 /** The refusal of a token about which nothing could be learnt. */
 export function unavailable(identifier: string, cause: unknown, retryAfterSeconds = 1): BearwardError {
-  const message = `issuer "${identifier}" cannot be asked about the token: ${messageOf(cause)}`
-  return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
+  const detail = `issuer "${identifier}" cannot be asked about the token: ${describeFault(cause)}`
+  return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
 }
 
-function readWith(dialect: IntrospectionDialect, response: IntrospectionResponse): JsonObject {
+function readWith(
+  dialect: IntrospectionDialect,
+  response: IntrospectionResponse,
+  secrets: readonly string[],
+): JsonObject {
+  const named = `dialect ${quote(dialect.name)}`
+  const answered = `an answer with status ${response.status}`
   let answer: JsonObject
   try {
     answer = dialect.read(response)
+    if (isAsync(answer))
+      throw new UselessAnswer(`${named} read ${answered} and returned a promise: \`read\` answers at once`)
   } catch (cause) {
     if (cause instanceof UselessAnswer) throw cause
-    // Not in its own words: a parser quotes the body, and a body may repeat the token.
-    throw new UselessAnswer(`dialect ${quote(dialect.name)} cannot read its answer: ${nameOf(cause)}`)
+    throw new UselessAnswer(`${named} cannot read ${answered}: ${describeFault(cause, secrets)}`)
   }
   // A copy of our own, frozen: what a dialect hands out it may change later.
   const copy = dialect === rfc7662 ? answer : strictCopy(answer)
-  if (!copy) throw new UselessAnswer(`dialect ${quote(dialect.name)} made no JSON object of its answer`)
+  if (!copy) throw new UselessAnswer(`${named} made no JSON object of ${answered}`)
   return copy
 }
 

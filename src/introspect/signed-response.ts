@@ -53,7 +53,8 @@ export async function readSignedResponse(
     payload = jwt.claims
   } catch (cause) {
     if (!(cause instanceof BearwardError) || cause.code === 'issuer_unavailable') throw cause
-    throw new UselessAnswer(`its signed answer is not valid: ${cause.message}`, { cause })
+    // Not in its own words: the header and the claims of an answer that nobody signed may repeat the token.
+    throw new UselessAnswer(`its signed answer is not valid (${cause.code})`)
   }
   requireRecipientAndFreshness(payload, settings)
   const answer = payload['token_introspection']

@@ -1,5 +1,7 @@
+import { Fault } from '../faults.ts'
+
 /** No slot came free in time. */
-export class NoFreeSlot extends Error {}
+export class NoFreeSlot extends Fault {}
 
 /** Limits how many requests run at once; those beyond wait in line, in bounded number and for bounded time. */
 export interface Slots {

@@ -1,4 +1,5 @@
-import { BearwardError, messageOf, quote } from '../errors.ts'
+import { BearwardError, quote } from '../errors.ts'
+import { describeFault } from '../faults.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { Settings } from '../options/settings.ts'
@@ -39,7 +40,7 @@ export function createSources(issuer: IssuerSettings, settings: Settings, shared
     timeoutMs: settings.keys.timeoutMs,
     maxStaleMs: settings.keys.maxStaleMs,
     onStale(fault) {
-      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, message: messageOf(fault) })
+      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, detail: describeFault(fault) })
     },
   })
   const keys = createKeySet(keyLoader(issuer, metadata, settings, shared), {
@@ -69,9 +70,9 @@ export function createIssuer(settings: IssuerSettings, { said, metadata, keys }:
   }
 
   function unready(cause: unknown): BearwardError {
-    const message = `issuer "${identifier}" cannot be asked about tokens: ${messageOf(cause)}`
+    const detail = `issuer "${identifier}" cannot be asked about tokens: ${describeFault(cause)}`
     const retryAfterSeconds = Math.max(1, Math.ceil(metadata.restMs() / 1000))
-    return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds })
+    return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
   }
 
   return {

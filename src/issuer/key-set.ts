@@ -1,4 +1,5 @@
-import { BearwardError, messageOf } from '../errors.ts'
+import { BearwardError } from '../errors.ts'
+import { describeFault } from '../faults.ts'
 import type { KeySettings } from '../options/settings.ts'
 import type { BearwardEvent, CallContext, IssuerState, KeySnapshot, KeySource, VerificationKey } from '../pipeline.ts'
 import { createBackOff } from '../upstream/back-off.ts'
@@ -71,7 +72,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
   const { issuer, now, emit } = settings
   const backOff = createBackOff(now)
   let held: Held | undefined
-  let lastFault: BearwardError | undefined
+  let lastReason: string | undefined
   let downSinceMs: number | undefined
   let extraFetchMs: number | undefined
   let wantsUnknown = false
@@ -102,7 +103,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
         from: fetchedMs === undefined ? 'issuer' : 'tier',
       })
       backOff.succeed()
-      lastFault = undefined
+      lastReason = undefined
       downSinceMs = undefined
       return held.snapshot
     },
@@ -113,10 +114,10 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
   function fail(cause: unknown): BearwardError {
     backOff.fail()
-    lastFault = unavailable(messageOf(cause), cause)
+    lastReason = describeFault(cause)
     downSinceMs ??= now()
-    emit({ type: 'issuer_failed', issuer, message: messageOf(cause), retryInMs: Math.round(backOff.remainingMs()) })
-    return lastFault
+    emit({ type: 'issuer_failed', issuer, detail: lastReason, retryInMs: Math.round(backOff.remainingMs()) })
+    return unavailable(lastReason)
   }
 
   function hold({ keys, maxAgeSeconds, fetchedMs = now() }: PublishedKeys): Held {
@@ -134,26 +135,24 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     if (!held || older.fetchedMs > held.fetchedMs) held = hold(older)
   }
 
-  function unavailable(reason: string, cause: unknown): BearwardError {
-    return new BearwardError('issuer_unavailable', `the keys of issuer "${issuer}" cannot be had: ${reason}`, {
-      cause,
-      retryAfterSeconds: Math.max(1, Math.ceil(backOff.remainingMs() / 1000)),
-    })
+  function unavailable(reason: string | undefined): BearwardError {
+    const retryAfterSeconds = Math.max(1, Math.ceil(backOff.remainingMs() / 1000))
+    return new BearwardError('issuer_unavailable', withoutKeys(reason), { retryAfterSeconds })
   }
 
+  function withoutKeys(reason = 'unknown reason'): string {
+    return `the keys of issuer "${issuer}" cannot be had: ${reason}`
+  }
+
+  /** Waits for new keys; where none come, old ones serve, unless the caller itself gave up. */
   async function join(context: CallContext): Promise<KeySnapshot> {
     try {
       return await loader.join(context)
-    } catch (cause) {
-      throw cause instanceof BearwardError ? cause : unavailable(messageOf(cause), cause)
+    } catch (fault) {
+      const gaveUp = fault instanceof CallerGone
+      if (held && !gaveUp && !closed && age(held) < settings.maxStaleMs) return held.snapshot
+      throw fault instanceof BearwardError ? fault : unavailable(describeFault(fault))
     }
-  }
-
-  /** Old keys, for who waited and got no new ones. @throws the fault, where there are none or the caller itself gave up */
-  function bridge(fault: unknown): KeySnapshot {
-    const gaveUp = fault instanceof BearwardError && fault.cause instanceof CallerGone
-    if (held && !gaveUp && !closed && age(held) < settings.maxStaleMs) return held.snapshot
-    throw fault
   }
 
   function age(one: Held): number {
@@ -177,13 +176,13 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     atHand,
 
     async current(context) {
-      if (closed) throw unavailable('this resource server was closed', undefined)
+      if (closed) throw unavailable('this resource server was closed')
       if (!held || age(held) >= settings.maxStaleMs) {
-        if (backOff.remainingMs() > 0) throw unavailable(messageOf(lastFault?.cause), lastFault?.cause)
-        return join(context).catch(bridge)
+        if (backOff.remainingMs() > 0) throw unavailable(lastReason)
+        return join(context)
       }
       // Withdrawn keys must go now; only an issuer that fails prolongs their life.
-      return atHand(context) ?? join(context).catch(bridge)
+      return atHand(context) ?? join(context)
     },
 
     async renewed(seen, context) {
@@ -197,13 +196,13 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
         extraFetchMs = now()
         wantsUnknown = true
       }
-      const snapshot = await join(context).catch(() => undefined)
+      const snapshot = await loader.join(context).catch(() => undefined)
       return snapshot === seen ? undefined : snapshot
     },
 
     stillHolds: (key, context) => held !== undefined && held.snapshot.has(key) && atHand(context) !== undefined,
 
-    failing: () => (backOff.failures() > 0 ? lastFault : undefined),
+    failing: () => (backOff.failures() > 0 ? unavailable(lastReason) : undefined),
 
     state() {
       const serving = held && age(held) < settings.maxStaleMs ? held : undefined
@@ -213,7 +212,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
         keys: serving?.snapshot.size ?? 0,
         ...(serving && { freshUntilMs: serving.fetchedMs + serving.freshMs }),
         ...(downSinceMs !== undefined && { downSinceMs }),
-        ...(lastFault && { lastError: lastFault.message }),
+        ...(lastReason !== undefined && { lastError: withoutKeys(lastReason) }),
       }
     },
 

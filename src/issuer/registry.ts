@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SharedCache } from '../tiers/shared-cache.ts'
-import { BearwardError, messageOf, quote } from '../errors.ts'
+import { BearwardError, quote } from '../errors.ts'
+import { describeFault } from '../faults.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { IssuerResolver } from '../options/public.ts'
@@ -152,7 +153,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
       }
       // Who was trusted stays so while nobody can say otherwise, as long as their keys would.
       tenants.set(hint, { ...known, failedMs: now() })
-      emit({ type: 'issuer_failed', issuer: known.issuer.identifier, message: messageOf(cause), retryInMs: 0 })
+      emit({ type: 'issuer_failed', issuer: known.issuer.identifier, detail: describeFault(cause), retryInMs: 0 })
       return known.issuer
     }
     if (issuer) return issuer
@@ -221,6 +222,6 @@ function untrusted(identifier: string, expected: string): BearwardError {
 
 function undecided(hint: string, cause: unknown): BearwardError {
   const asked = hint === OPAQUE ? 'an issuer of opaque tokens' : `issuer ${quote(identifierIn(hint))}`
-  const message = `it cannot be decided whether ${asked} is trusted: ${messageOf(cause)}`
-  return new BearwardError('issuer_unavailable', message, { cause, retryAfterSeconds: 1 })
+  const detail = `it cannot be decided whether ${asked} is trusted: ${describeFault(cause)}`
+  return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds: 1 })
 }

@@ -1,7 +1,8 @@
 import type { JWK } from 'jose'
 import { importJWK } from 'jose/key/import'
 import { algorithmsForKey } from '../algorithms.ts'
-import { messageOf, quote } from '../errors.ts'
+import { quote } from '../errors.ts'
+import { describeFault } from '../faults.ts'
 import { isObject } from '../parse/json.ts'
 import type { KeySnapshot, VerificationKey } from '../pipeline.ts'
 import { isSoundExponent, isSoundLength, isSoundPoint } from './weak-keys.ts'
@@ -142,6 +143,6 @@ async function importFault(key: VerificationKey): Promise<string | undefined> {
     await key.cryptoKey(key.algorithms[0] as string)
     return undefined
   } catch (cause) {
-    return `this runtime cannot use it: ${messageOf(cause)}`
+    return `this runtime cannot use it: ${describeFault(cause)}`
   }
 }

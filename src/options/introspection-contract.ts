@@ -21,7 +21,12 @@ export interface ClientAuthentication {
   /** Adds the credentials; called for every request. */
   readonly authenticate: (
     request: IntrospectionRequest,
-    context: { readonly issuer: string; readonly nowMs: number },
+    context: {
+      readonly issuer: string
+      readonly nowMs: number
+      /** Names a secret that no error and no event may repeat. The credentials in the request itself are known. */
+      readonly conceal?: (secret: string) => void
+    },
   ) => void | Promise<void>
 }
 

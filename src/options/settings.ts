@@ -1,6 +1,6 @@
 import type { BearwardEvent } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
-import { isThenable } from '../thenable.ts'
+import { isAsync } from '../thenable.ts'
 import {
   arrayOf,
   boolean,
@@ -252,8 +252,7 @@ function safely(onEvent: ((event: BearwardEvent) => unknown) | undefined): (even
   if (!onEvent) return () => {}
   return (event) => {
     try {
-      const outcome = onEvent(Object.freeze(event))
-      if (isThenable(outcome)) Promise.resolve(outcome).catch(() => {})
+      isAsync(onEvent(Object.freeze(event)))
     } catch {
       // Nobody is left to tell.
     }

@@ -1,6 +1,6 @@
 import { encode } from 'jose/base64url'
 import { LRUCache } from 'lru-cache'
-import { messageOf } from '../errors.ts'
+import { describeFault } from '../faults.ts'
 import type { TierSettings } from '../options/tiers.ts'
 import { isObject, type JsonObject, parseStrictObject } from '../parse/json.ts'
 import type { BearwardEvent, CallContext } from '../pipeline.ts'
@@ -120,7 +120,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   }
 
   function report({ tier: { name } }: Watched, operation: Operation, fault: unknown, retryInMs: number): void {
-    emit({ type: 'tier_failed', tier: name, operation, message: messageOf(fault).slice(0, 200), retryInMs })
+    emit({ type: 'tier_failed', tier: name, operation, detail: describeFault(fault), retryInMs })
   }
 
   /** Runs one operation in bounded time; `undefined` where the tier failed or is left alone for a while. */

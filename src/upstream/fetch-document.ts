@@ -1,16 +1,17 @@
-import { fetchFault, quote } from '../errors.ts'
+import { quote } from '../errors.ts'
+import { describeFault, Fault } from '../faults.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { isObject } from '../parse/json.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 
 /** An upstream's answer that is not what was asked for. */
-export class UpstreamFault extends Error {
+export class UpstreamFault extends Fault {
   /** The server answered, and its answer says that there is no such document at this address. */
   readonly notHere: boolean
 
-  constructor(message: string, options: { readonly notHere?: boolean; readonly cause?: unknown } = {}) {
-    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+  constructor(message: string, options: { readonly notHere?: boolean } = {}) {
+    super(message)
     this.notHere = options.notHere ?? false
   }
 }
@@ -61,6 +62,11 @@ function shown(url: string): string {
   return origin + pathname
 }
 
+/** What an address may hold that no message may: a key in its query. */
+function secretsIn(url: string): readonly string[] {
+  return [...new URL(url).searchParams.values()]
+}
+
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   const fault = parsed ? endpointFault(parsed, insecureHosts, loopback) : 'an absolute URL'
@@ -78,7 +84,7 @@ async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings
       signal,
     })
   } catch (cause) {
-    throw new UpstreamFault(`${shown(url)} cannot be reached: ${fetchFault(cause)}`, { cause })
+    throw new UpstreamFault(`${shown(url)} cannot be reached: ${describeFault(cause, secretsIn(url))}`)
   }
 }
 
@@ -95,7 +101,7 @@ async function readBounded(url: string, response: Response, maxBytes: number): P
   try {
     bytes = await readBytes(response.body, maxBytes)
   } catch (cause) {
-    throw new UpstreamFault(`${shown(url)} broke off its answer: ${fetchFault(cause)}`, { cause })
+    throw new UpstreamFault(`${shown(url)} broke off its answer: ${describeFault(cause, secretsIn(url))}`)
   }
   if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${maxBytes} bytes`)
   return bytes
@@ -105,8 +111,8 @@ function parseObject(url: string, bytes: Uint8Array): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch (cause) {
-    throw new UpstreamFault(`${shown(url)} answered with invalid JSON`, { cause })
+  } catch {
+    throw new UpstreamFault(`${shown(url)} answered with invalid JSON`)
   }
   if (!isObject(value)) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`)
   return value

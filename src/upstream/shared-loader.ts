@@ -1,4 +1,5 @@
 import type { CallContext } from '../pipeline.ts'
+import { Fault } from '../faults.ts'
 import { unref } from './timer.ts'
 
 /** One load at a time, shared by all who ask while it runs. */
@@ -17,9 +18,9 @@ export interface SharedLoader<T> {
 }
 
 /** The load did not end in time, or nobody was left to run it. */
-export class LoadAbandoned extends Error {}
+export class LoadAbandoned extends Fault {}
 /** The caller's own signal ended its wait; the load goes on. */
-export class CallerGone extends Error {}
+export class CallerGone extends Fault {}
 
 export interface SharedLoad<Loaded, T> {
   /** Does the work in the request that leads; ends when the signal says so, not when the leader's own does. */
@@ -157,7 +158,7 @@ async function within<T>(
   ms: number,
   signal: AbortSignal | undefined,
 ): Promise<T | typeof pending> {
-  if (signal?.aborted) throw gone(signal)
+  if (signal?.aborted) throw gone()
   let timer: ReturnType<typeof setTimeout> | undefined
   let onAbort: (() => void) | undefined
   try {
@@ -166,7 +167,7 @@ async function within<T>(
       new Promise<typeof pending>((resolve, reject) => {
         timer = setTimeout(() => resolve(pending), ms)
         if (!signal) return
-        onAbort = () => reject(gone(signal))
+        onAbort = () => reject(gone())
         signal.addEventListener('abort', onAbort, { once: true })
       }),
     ])
@@ -176,8 +177,8 @@ async function within<T>(
   }
 }
 
-function gone(signal: AbortSignal): CallerGone {
-  return new CallerGone('the caller gave up waiting', { cause: signal.reason })
+function gone(): CallerGone {
+  return new CallerGone('the caller gave up waiting')
 }
 
 function rejectionOf(signal: AbortSignal): Promise<never> {

@@ -1,4 +1,5 @@
 import type { CallContext } from '../pipeline.ts'
+import { Fault } from '../faults.ts'
 import { createSharedLoader, type SharedLoad, type SharedLoader } from './shared-loader.ts'
 
 /** One load at a time for each key, shared by all who ask for that key while it runs. */
@@ -12,7 +13,7 @@ export interface SharedLoaders<T> {
 }
 
 /** More keys are being loaded than may be. */
-export class TooManyLoads extends Error {}
+export class TooManyLoads extends Fault {}
 
 export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>, 'timeoutMs' | 'now'> {
   readonly load: (key: string, signal: AbortSignal, leader: CallContext) => Promise<Loaded>

@@ -37,10 +37,10 @@ async function traces(made: Fixture, token: string, requirement?: Requirement): 
   )
   expect(error).toBeInstanceOf(BearwardError)
   const reply = await ask(made.api, { token, ...(requirement && { requirement }) })
-  const { message, description, code, error: wire } = error as BearwardError
+  const { message, detail, code, error: wire } = error as BearwardError
   return [
     message,
-    description,
+    detail,
     code,
     wire ?? '',
     ...[...reply.headers].map(([name, value]) => `${name}: ${value}`),
@@ -129,7 +129,7 @@ describe('what an attacker writes stays out of headers, and harmless in messages
       const error: unknown = await api.authenticate(view).catch((cause: unknown) => cause)
       expect(error).toBeInstanceOf(BearwardError)
       const answer = api.challenge(error)
-      expect(JSON.stringify([answer, (error as BearwardError).message, events])).not.toContain(MARK)
+      expect(JSON.stringify([answer, (error as BearwardError).detail, events])).not.toContain(MARK)
       expect(() => parseChallenges(answer.headers['WWW-Authenticate'] ?? '')).not.toThrow()
     }
   })
@@ -209,10 +209,10 @@ describe('what an attacker writes stays out of headers, and harmless in messages
 
   test('the twin: the same places with plain text are quoted in messages, for operators', async () => {
     const { api } = await fixture()
-    const { message } = (await api
+    const { detail } = (await api
       .verify(await signToken(goodClaims({ iss: 'https://plain.example' })))
       .catch((cause: unknown) => cause)) as BearwardError
-    expect(message).toContain('"https://plain.example"')
+    expect(detail).toContain('"https://plain.example"')
   })
 })
 
@@ -274,7 +274,7 @@ describe('no token and no secret in what is said about them', () => {
     ]) {
       const view = { method: 'GET', url: RESOURCE, headers: { authorization: value } }
       const error = (await api.authenticate(view).catch((cause: unknown) => cause)) as BearwardError
-      const said = JSON.stringify([error, error.message, error.stack, api.challenge(error), events])
+      const said = JSON.stringify([error, error.message, error.detail, error.stack, api.challenge(error), events])
       expect(said).not.toMatch(/S3CR|dXNlcjpT/)
     }
   })
@@ -286,13 +286,13 @@ describe('no token and no secret in what is said about them', () => {
     )
     const error = (await api.verify(await signToken()).catch((cause: unknown) => cause)) as BearwardError
     expect(error.code).toBe('issuer_unavailable')
-    expect(JSON.stringify([error.message, events, api.snapshot()])).not.toContain('S3CRET')
+    expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
   })
 
   test('nor a private key that an issuer published by mistake', async () => {
     const { api, upstream, events } = await fixture()
     upstream.publish({ kty: 'EC', crv: 'P-256', x: 'S3CRET', y: 'S3CRET', d: 'S3CRET' }, { kty: 'oct', k: 'S3CRET' })
     const error = (await api.verify(await signToken()).catch((cause: unknown) => cause)) as BearwardError
-    expect(JSON.stringify([error.message, events, api.snapshot()])).not.toContain('S3CRET')
+    expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
   })
 })

@@ -215,7 +215,7 @@ describe('nothing sensitive leaves', () => {
     const error = await errorOf(quoting.api.verify(opaque()))
     expect(error).toMatchObject({
       code: 'issuer_unavailable',
-      message: expect.stringContaining('cannot be reached: Error'),
+      detail: expect.stringContaining('cannot be reached: Error'),
     })
     expect(textsOf(error).join()).not.toContain(TOKEN_MARK)
     expect(textsOf(error).join()).not.toMatch(/Basic \w/)
@@ -223,7 +223,7 @@ describe('nothing sensitive leaves', () => {
 
   test('when a fetch says plainly why it failed, that is told', async () => {
     const { api } = await introspecting({ reply: () => Promise.reject(new Error('connect ECONNREFUSED')) })
-    expect((await errorOf(api.verify(opaque()))).message).toContain('connect ECONNREFUSED')
+    expect((await errorOf(api.verify(opaque()))).detail).toContain('connect ECONNREFUSED')
   })
 
   test('when a JWT is refused, inactive or contradicted', async () => {
@@ -260,9 +260,9 @@ describe('the search finds a leak that is planted', () => {
   })
 
   test('in an event and in a challenge', () => {
-    expect(leaksIn([JSON.stringify({ type: 'token_refused', message: token })])).toHaveLength(1)
+    expect(leaksIn([JSON.stringify({ type: 'token_refused', detail: token })])).toHaveLength(1)
     expect(leaksIn([JSON.stringify({ headers: { 'WWW-Authenticate': `Bearer x="${token}"` } })])).toHaveLength(1)
-    expect(leaksIn([JSON.stringify({ type: 'token_refused', message: 'the token' })])).toEqual([])
+    expect(leaksIn([JSON.stringify({ type: 'token_refused', detail: 'the token' })])).toEqual([])
   })
 
   test('in the form that credentials have on the wire', async () => {

@@ -7,9 +7,13 @@ import { codeOf, fixture } from '../fixture/server.ts'
 
 // The watch itself is a setup file: it looks at every test of the suite, in both runtimes. Here leaks are planted.
 
-test('a token in an error is found', async () => {
+test('a token in an error is found, wherever the error is caught', async () => {
   const token = await signToken()
-  expect(new BearwardError('token_malformed', `not a token: ${token}`).code).toBe('token_malformed')
+  try {
+    throw new BearwardError('token_malformed', `not a token: ${token}`)
+  } catch {
+    // Nobody looks at it.
+  }
   expect(findLeaks()).toHaveLength(1)
 })
 
@@ -20,11 +24,23 @@ test('a part of a token is found, and so is one in the cause of an error', async
   expect(findLeaks()).toHaveLength(1)
 })
 
-test('a token in an event and one in a log line are found', async () => {
+test('a token deep within the cause of an error is found', async () => {
   const token = await signToken()
-  Object.freeze({ type: 'token_refused', code: 'token_malformed', message: token })
+  const cause = Object.assign(new Error('no'), { config: { headers: { authorization: `Bearer ${token}` } } })
+  const error = new BearwardError('issuer_unavailable', 'down', { cause: new AggregateError([cause], 'all failed') })
+  expect(error.detail).toBe('down')
+  expect(findLeaks()).toHaveLength(1)
+})
+
+test('a token in an event of any type and one in a log line are found', async () => {
+  const token = await signToken()
+  const { api } = await fixture({ onEvent: (event) => expect(Object.isFrozen(event)).toBe(true) })
+  await codeOf(api.verify('opaque'))
+  expect(findLeaks()).toEqual([])
+  Object.freeze({ type: 'token_refused', code: 'token_malformed', detail: token })
+  Object.freeze({ type: 'operation_denied', code: 'access_denied', detail: token })
   console.log(`got ${token}`)
-  expect(findLeaks()).toHaveLength(2)
+  expect(findLeaks()).toHaveLength(3)
 })
 
 test('a secret is found', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
 import {
   bearerToken,
   BearwardError,
@@ -83,10 +84,10 @@ test('a credential that cannot be sent is neither told nor handed on', async () 
 
 test('a token that the endpoint repeats behind other words is not told', async () => {
   const plain = await refusalOf(asking({}, { ...ACTIVE, aud: 'https://other.example' }).api.verify(TOKEN))
-  expect(plain.message).toContain('https://other.example')
+  expect(plain.detail).toContain('https://other.example')
   const repeated = await refusalOf(asking({}, { ...ACTIVE, aud: `https://as.example/of/${TOKEN}` }).api.verify(TOKEN))
   expect(repeated.code).toBe('audience_mismatch')
-  expect(repeated.message).not.toContain(TOKEN.slice(0, 16))
+  expect(repeated.detail).not.toContain(TOKEN.slice(0, 16))
 })
 
 test('the query of a configured address is not told: there may be a key in it', async () => {
@@ -94,8 +95,8 @@ test('the query of a configured address is not told: there may be a key in it', 
   const { api, upstream, events } = await fixture({ issuers: [{ issuer: ISSUER, metadata: { url } }] })
   const error = await refusalOf(api.verify(await signToken()))
   expect(upstream.calls).toEqual([url])
-  expect(error.message).toContain(`${ISSUER}/metadata answered`)
-  expect(JSON.stringify([error.message, events, api.snapshot()])).not.toContain('S3CRET')
+  expect(error.detail).toContain(`${ISSUER}/metadata answered`)
+  expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
 })
 
 test.each<[string, unknown]>([
@@ -200,7 +201,7 @@ test('there a promise from a requirement is told as one, and the fault of one fr
     const token = await api.verify(good)
     expect(asked.length).toBeGreaterThan(0)
     // The compiler would refuse it; callers in plain JavaScript have none.
-    expect(() => api.authorize(token, late as unknown as typeof allow)).toThrow(/promise/)
+    expect(() => api.authorize(token, late as unknown as typeof allow)).toThrow(withDetail(/promise/))
     expect(() => api.authorize(token, allow)).not.toThrow()
   })
 })
@@ -223,7 +224,7 @@ test('ready() names an issuer that cannot be asked, and is refused after close()
   const { api, upstream } = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth } }] })
   const unnamed = await refusalOf(api.ready())
   expect(unnamed.code).toBe('issuer_unavailable')
-  expect(unnamed.message).toContain(ISSUER)
+  expect(unnamed.detail).toContain(ISSUER)
   const metadata = { issuer: ISSUER, introspection_endpoint: ENDPOINT }
   const good = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth }, metadata }] })
   await good.api.ready()

@@ -224,9 +224,9 @@ describe('events about tiers', () => {
     await settle()
     const failures = events.filter((event) => event.type === 'tier_failed')
     expect(failures.map(({ operation }) => operation)).toEqual(['get', 'put'])
-    for (const { message } of failures) {
-      expect(message.length).toBeLessThanOrEqual(200)
-      expect(message).toMatch(/^[\x20-\x7e]+$/)
+    for (const { detail } of failures) {
+      expect(detail.length).toBeLessThanOrEqual(200)
+      expect(detail).toMatch(/^[\x20-\x7e]+$/)
     }
   })
 })

@@ -92,7 +92,7 @@ describe('RFC 7515, JSON Web Signature', () => {
     const flattened = JSON.stringify({ protected: protectedHeader, payload: body, signature })
     await expect(api.verify(flattened)).rejects.toMatchObject({
       code: 'token_malformed',
-      message: expect.stringContaining('JSON serialization') as string,
+      detail: expect.stringContaining('JSON serialization') as string,
     })
   })
 
@@ -101,7 +101,7 @@ describe('RFC 7515, JSON Web Signature', () => {
     const parts = [base64url('{"alg":"dir","enc":"A256GCM"}'), '', 'AAAA', 'AAAA', 'AAAA']
     await expect(api.verify(parts.join('.'))).rejects.toMatchObject({
       code: 'token_malformed',
-      message: expect.stringContaining('JWE') as string,
+      detail: expect.stringContaining('JWE') as string,
     })
   })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
 import { clientSecretPost, tlsClientAuth } from '../../src/index.ts'
 import {
   CLIENT_ID,
@@ -273,7 +274,7 @@ describe('RFC 7662 §2.2: audience', () => {
 
   test('the refusal of an answer without `aud` names the option', async () => {
     const { api } = await introspecting({ reply: () => Response.json(goodAnswer({ aud: undefined })) })
-    await expect(api.verify(opaque())).rejects.toThrow("audience: 'assumed'")
+    await expect(api.verify(opaque())).rejects.toThrow(withDetail("audience: 'assumed'"))
   })
 
   test.each([
@@ -324,7 +325,7 @@ describe('RFC 7662 §2.3: errors', () => {
       })
       const error = await api.verify(opaque()).catch((caught: unknown) => caught)
       expect(error).toMatchObject({ code: 'issuer_unavailable', status: 503, retryAfterSeconds: 1 })
-      expect(error).toHaveProperty('message', expect.stringContaining(`status ${status} (invalid_client)`))
+      expect(error).toHaveProperty('detail', expect.stringContaining(`status ${status} (invalid_client)`))
       const [event] = events.filter(({ type }) => type === 'introspection_failed')
       expect(event).toMatchObject({ issuer: ISSUER, outage: false })
       expect(endpoint.asked).toHaveLength(1)
@@ -335,7 +336,7 @@ describe('RFC 7662 §2.3: errors', () => {
     const { api } = await introspecting({
       reply: () => Response.json({ error: 'unsupported_token_type' }, { status: 400 }),
     })
-    await expect(api.verify(opaque())).rejects.toThrow("`use: 'always'`")
+    await expect(api.verify(opaque())).rejects.toThrow(withDetail("`use: 'always'`"))
   })
 
   test.each([[201], [204], [206]])('only status 200 is an answer: %i', async (status) => {

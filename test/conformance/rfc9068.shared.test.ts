@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { ask } from '../fixture/reply.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
@@ -28,7 +29,9 @@ describe('RFC 9068 §2.1, the header', () => {
 
   test('§4: the refusal of `typ` names the option that accepts older issuers', async () => {
     const { api } = await fixture()
-    await expect(api.verify(await signToken(goodClaims(), { typ: 'JWT' }))).rejects.toThrow(`profile: 'compatible'`)
+    await expect(api.verify(await signToken(goodClaims(), { typ: 'JWT' }))).rejects.toThrow(
+      withDetail(`profile: 'compatible'`),
+    )
   })
 
   test('§2.1: refuses the algorithm "none"', async () => {
@@ -86,7 +89,7 @@ describe('RFC 9068 §4, validating', () => {
     const header = btoa('{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"at+jwt"}').replaceAll('=', '')
     await expect(api.verify(`${header}.AAAA.AAAA.AAAA.AAAA`)).rejects.toMatchObject({
       code: 'token_malformed',
-      message: expect.stringContaining('JWE') as string,
+      detail: expect.stringContaining('JWE') as string,
     })
   })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
 import { clientSecretBasic, type IntrospectionOptions } from '../../src/index.ts'
 import {
   CLIENT_ID,
@@ -206,7 +207,7 @@ describe('RFC 9701 §8: downgrade', () => {
       introspection: { signedResponse: true },
       reply: () => response(jwt, MEDIA_TYPE, 401),
     })
-    await expect(api.verify(opaque())).rejects.toThrow('status 401')
+    await expect(api.verify(opaque())).rejects.toThrow(withDetail('status 401'))
   })
 
   test('where none was asked for, a signed answer is not read', async () => {

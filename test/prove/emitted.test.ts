@@ -21,7 +21,7 @@ describe('the search of what is emitted', () => {
 
   test('finds it in the cause of an error, in an event, in a line of the log and in a header', () => {
     const texts = createEmitted()
-    texts.event({ type: 'token_refused', code: 'token_malformed', message: 'no token' })
+    texts.event({ type: 'token_refused', code: 'token_malformed', detail: 'no token' })
     texts.text('log', 'no token', TOKEN)
     expect(texts.report()).toMatchObject({ leaks: [], events: { token_refused: 1 } })
 
@@ -32,14 +32,14 @@ describe('the search of what is emitted', () => {
     const telling = { challenge: () => ({ status: 401, headers, body: { error_description: 'no' } }) }
     texts.refusal(telling, new BearwardError('token_malformed', 'no'), TOKEN)
     expect(texts.report().leaks).toHaveLength(2)
-    texts.event({ type: 'token_refused', code: 'token_malformed', message: TOKEN })
+    texts.event({ type: 'token_refused', code: 'token_malformed', detail: TOKEN })
     texts.refusal(quiet, new BearwardError('token_malformed', 'no'), TOKEN)
     expect(texts.report().leaks).toHaveLength(3)
   })
 
   test('finds characters that no message may hold', () => {
     const emitted = createEmitted()
-    emitted.event({ type: 'token_refused', code: 'token_malformed', message: 'one\u001B[2J' })
+    emitted.event({ type: 'token_refused', code: 'token_malformed', detail: 'one\u001B[2J' })
     expect(emitted.report().leaks).toEqual(['event token_refused (raw bytes)'])
   })
 })

@@ -125,7 +125,7 @@ describe('an issuer that never started', () => {
     await upstream.stop()
     await expect(api.ready()).rejects.toMatchObject({
       code: 'issuer_unavailable',
-      message: expect.stringContaining(upstream.issuer),
+      detail: expect.stringContaining(upstream.issuer),
     })
     await upstream.start()
     clock.ms += 1_000

@@ -24,7 +24,7 @@ async function keyOf(kind: 'keys' | 'answer' | 'metadata'): Promise<string> {
 }
 
 function messagesOf(one: Member): string[] {
-  return one.failures().map(({ operation, message, retryInMs }) => `${operation} ${retryInMs > 0} ${message}`)
+  return one.failures().map(({ operation, detail, retryInMs }) => `${operation} ${retryInMs > 0} ${detail}`)
 }
 
 describe.each(clientKinds)('what a redis-server does with entries of $name:', ({ open }) => {

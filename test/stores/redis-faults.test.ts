@@ -138,10 +138,7 @@ describe.each(
       const usedBefore = used()
       for (let index = 0; index < 20; index++) expect(await checked(one, opaque(`hang-${index}`))).toBe('accepted')
       expect(used() - usedBefore).toBe(2)
-      expect(one.failures().map(({ message }) => message)).toEqual([
-        'no answer within 200 ms',
-        'no answer within 200 ms',
-      ])
+      expect(one.failures().map(({ detail }) => detail)).toEqual(['no answer within 200 ms', 'no answer within 200 ms'])
     } finally {
       redis.resume()
     }

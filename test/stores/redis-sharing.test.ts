@@ -166,7 +166,7 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     const stranger = await sealedMember([await tier()], { server: { tierEncryption: [KEY_B] } })
     expect(await stranger.check(opaque())).toBe('accepted')
     expect(stranger.endpoint.asked).toHaveLength(1)
-    const failed = { tier: 'redis', operation: 'get', message: 'it is not sealed with a key at hand', retryInMs: 0 }
+    const failed = { tier: 'redis', operation: 'get', detail: 'it is not sealed with a key at hand', retryInMs: 0 }
     expect(stranger.failures()).toEqual(Array.from({ length: 2 }, () => ({ type: 'tier_failed', ...failed })))
     const held = await redis.strings()
     expect([...held.values()].map((value) => value.slice(0, 2))).toEqual(['b.', 'b.'])
@@ -179,6 +179,6 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     })
     expect(await forged.check(opaque())).toBe('accepted')
     expect(forged.endpoint.asked).toHaveLength(1)
-    expect(forged.failures()[0]?.message).toContain('seal is broken')
+    expect(forged.failures()[0]?.detail).toContain('seal is broken')
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
 import { type ReadToken, readAccessToken, requireTimely } from '../../src/access-token.ts'
 import { parseStrictObject } from '../../src/parse/json.ts'
 import type { AccessToken } from '../../src/pipeline.ts'
@@ -251,7 +252,7 @@ describe('times', () => {
 
   test('`exp` in milliseconds is claim_invalid, and the message says so', async () => {
     expect(await code({ exp: (NOW + 300) * 1000 })).toBe('claim_invalid')
-    expect(() => read({ exp: (NOW + 300) * 1000 })).toThrow(/milliseconds/)
+    expect(() => read({ exp: (NOW + 300) * 1000 })).toThrow(withDetail(/milliseconds/))
   })
 
   test('`iat` may equal `exp` and may not be later', async () => {
@@ -301,8 +302,10 @@ describe('objects and lists', () => {
 })
 
 test('a message names the claim and what was expected, and quotes what came', () => {
-  expect(() => read({ sub: 7 })).toThrow('claim `sub`: expected a non-empty string, got 7')
-  expect(() => read({ amr: 'pwd\u0000"' })).toThrow('claim `amr`: expected an array of strings, got "pwd??"')
+  expect(() => read({ sub: 7 })).toThrow(withDetail('claim `sub`: expected a non-empty string, got 7'))
+  expect(() => read({ amr: 'pwd\u0000"' })).toThrow(
+    withDetail('claim `amr`: expected an array of strings, got "pwd??"'),
+  )
 })
 
 describe('the result', () => {

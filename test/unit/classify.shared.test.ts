@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { withDetail } from '../fixture/detail.ts'
+import type { BearwardError } from '../../src/errors.ts'
 import { classifyToken } from '../../src/classify.ts'
 import type { OpaqueToken, UnverifiedJwt } from '../../src/pipeline.ts'
 import { base64url, ISSUER } from '../fixture/issuer.ts'
@@ -114,7 +116,7 @@ describe('refuses by its issuer', () => {
 describe('what only looks like a JWT', () => {
   test('a JWE is refused by name', () => {
     const header = base64url(JSON.stringify({ alg: 'RSA-OAEP', enc: 'A256GCM' }))
-    expect(() => classify(`${header}.AA.AA.AA.AA`)).toThrow(/JWE/)
+    expect(() => classify(`${header}.AA.AA.AA.AA`)).toThrow(withDetail(/JWE/))
     expect(() => classify(`${header}....`)).toThrow(expect.objectContaining({ code: 'token_malformed' }))
   })
 
@@ -158,13 +160,13 @@ describe('what only looks like a JWT', () => {
 
 test('a refusal repeats neither the token nor control characters of it', async () => {
   const token = jwt({ alg: 'ES256', kid: 7, secret: 'SECRET' }, { iss: ISSUER, sub: 'SECRET' })
-  const { message } = await Promise.resolve()
+  const { detail } = await Promise.resolve()
     .then(() => classify(token))
     .then(
-      () => ({ message: 'accepted' }),
-      (error: Error) => error,
+      () => ({ detail: 'accepted' }),
+      (error: BearwardError) => error,
     )
-  expect(message).toContain('`kid`')
-  expect(message).not.toContain('SECRET')
-  expect(message).not.toContain(token.slice(0, 20))
+  expect(detail).toContain('`kid`')
+  expect(detail).not.toContain('SECRET')
+  expect(detail).not.toContain(token.slice(0, 20))
 })

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { BearwardError, type ErrorCode, quote, type WireError } from '../../src/errors.ts'
+import { BearwardError, descriptionOf, type ErrorCode, forCaller, quote, type WireError } from '../../src/errors.ts'
 
 // DESIGN's table, written out: the order is that of the table.
 const TABLE: readonly [ErrorCode, number, WireError | undefined][] = [
@@ -29,11 +29,12 @@ const TABLE: readonly [ErrorCode, number, WireError | undefined][] = [
 describe('each code has its status, its wire error and its description', () => {
   test.each(TABLE)('%s: %i %s', (code, status, wireError) => {
     const error = new BearwardError(code, 'for operators')
-    expect(error).toMatchObject({ code, status, message: 'for operators', name: 'BearwardError' })
+    expect(error).toMatchObject({ code, status, statusCode: status, expose: false, detail: 'for operators' })
     expect(error.error).toBe(wireError)
     // RFC 6750 §3: the characters that error_description may hold.
-    expect(error.description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
-    expect(error.description).not.toContain('operators')
+    expect(descriptionOf(code)).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
+    // Frameworks show `message`. Only the error of a server's set-up speaks to its developer.
+    expect(error.message).toBe(code === 'configuration_invalid' ? 'for operators' : descriptionOf(code))
   })
 
   test('the table holds every code', () => {
@@ -43,19 +44,55 @@ describe('each code has its status, its wire error and its description', () => {
 })
 
 describe('BearwardError', () => {
-  test('is an Error of its own class, with a stack', () => {
+  test('is an Error of its own class, which the language tells from a look-alike', () => {
     const error = new BearwardError('token_expired', 'late')
     expect(error).toBeInstanceOf(Error)
     expect(error).toBeInstanceOf(BearwardError)
-    expect(error.stack).toContain('late')
+    expect(Object.prototype.toString.call(error)).toBe('[object Error]')
+    expect(String(error)).toBe('BearwardError: The access token expired')
   })
 
-  test('is immutable', () => {
+  test('is extensible: frameworks and loggers write on what they catch', () => {
     const error = new BearwardError('scope_insufficient', 'lacks', { scopes: ['a'] })
-    expect(Object.isFrozen(error)).toBe(true)
-    expect(() => Object.assign(error, { code: 'access_denied' })).toThrow(TypeError)
+    Object.assign(error, { status: 418, message: 'changed', headers: {} })
+    Object.defineProperty(error, '__sentry_captured__', { value: true })
+    expect(error).toMatchObject({ status: 418, message: 'changed', headers: {} })
     expect(() => (error.scopes as string[]).push('b')).toThrow(TypeError)
-    expect(error).toMatchObject({ code: 'scope_insufficient', scopes: ['a'] })
+  })
+
+  test('shows loggers its code and its detail, and no member that does not apply', () => {
+    const error = new BearwardError('token_expired', 'late')
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'BearwardError',
+      code: 'token_expired',
+      status: 401,
+      statusCode: 401,
+      error: 'invalid_token',
+      expose: false,
+      detail: 'late',
+    })
+    expect(Object.keys(error)).not.toContain('scopes')
+  })
+
+  test('carries a stack trace only where a developer made the mistake', () => {
+    expect(new BearwardError('token_expired', 'late').stack).not.toMatch(/\n\s+at |late/)
+    expect(new BearwardError('configuration_invalid', 'late').stack).toMatch(/late\n\s+at /)
+    expect(new Error('after').stack).toMatch(/after\n\s+at /)
+  })
+
+  test('is made where the built-in objects cannot be changed', () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit') as PropertyDescriptor
+    Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: false })
+    try {
+      expect(new BearwardError('token_expired', 'late')).toMatchObject({ code: 'token_expired', detail: 'late' })
+      expect(Error.stackTraceLimit).toBe(limit.value)
+    } finally {
+      Object.defineProperty(Error, 'stackTraceLimit', limit)
+    }
+  })
+
+  test('replaces what could break a line of a log', () => {
+    expect(new BearwardError('token_expired', 'a\r\nb\u001B[2J\u202Ec\u2028').detail).toBe('a??b?[2J?c?')
   })
 
   test('keeps a copy of the scopes', () => {
@@ -69,6 +106,14 @@ describe('BearwardError', () => {
     const cause = new Error('deeper')
     expect(new BearwardError('issuer_unavailable', 'down', { cause }).cause).toBe(cause)
     expect('cause' in new BearwardError('issuer_unavailable', 'down')).toBe(false)
+  })
+
+  test('forCaller makes an object of its own that says the same, without the cause', () => {
+    const error = new BearwardError('scope_insufficient', 'lacks', { scopes: ['a'], cause: new Error('deeper') })
+    const own = forCaller(error)
+    expect(own).not.toBe(error)
+    expect(own).toMatchObject({ code: 'scope_insufficient', detail: 'lacks', scopes: ['a'] })
+    expect('cause' in own).toBe(false)
   })
 
   test('carries the seconds after which to try again', () => {

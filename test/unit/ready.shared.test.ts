@@ -79,8 +79,8 @@ describe('a dead issuer', () => {
     const { api, upstream } = await fixture({ issuers: [{ issuer: ISSUER }, { issuer: DEAD }] })
     const error = await api.ready().catch((cause: unknown) => cause as BearwardError)
     expect(error).toMatchObject({ code: 'issuer_unavailable', status: 503 })
-    expect(error?.message).toContain(`"${DEAD}"`)
-    expect(error?.message).not.toContain(ISSUER)
+    expect(error?.detail).toContain(`"${DEAD}"`)
+    expect(error?.detail).not.toContain(ISSUER)
     expect(error?.retryAfterSeconds).toBeGreaterThanOrEqual(1)
     expect(api.snapshot()).toMatchObject([
       { issuer: ISSUER, state: 'fresh' },
@@ -95,8 +95,8 @@ describe('a dead issuer', () => {
     const other = 'https://also-dead.example.com'
     const { api } = await fixture({ issuers: [{ issuer: DEAD }, { issuer: ISSUER }, { issuer: other }] })
     const error = await api.ready().catch((cause: unknown) => cause as BearwardError)
-    expect(error?.message).toContain(`"${DEAD}"`)
-    expect(error?.message).toContain(`"${other}"`)
+    expect(error?.detail).toContain(`"${DEAD}"`)
+    expect(error?.detail).toContain(`"${other}"`)
   })
 })
 

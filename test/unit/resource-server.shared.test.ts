@@ -437,8 +437,8 @@ describe('ready', () => {
     const { api } = await fixture({ issuers: [{ issuer: ISSUER }, { issuer: down }] })
     const error: unknown = await api.ready().catch((cause: unknown) => cause)
     expect(error).toMatchObject({ code: 'issuer_unavailable', status: 503 })
-    expect((error as BearwardError).message).toContain(down)
-    expect((error as BearwardError).message).not.toContain(ISSUER)
+    expect((error as BearwardError).detail).toContain(down)
+    expect((error as BearwardError).detail).not.toContain(ISSUER)
     expect((error as BearwardError).retryAfterSeconds).toBeGreaterThanOrEqual(1)
   })
 
@@ -618,6 +618,7 @@ describe('events', () => {
       | 'introspection_stale'
       | 'tier_failed'
       | 'token_refused'
+      | 'operation_denied'
     >()
   })
 })
@@ -625,7 +626,14 @@ describe('events', () => {
 /** All that an error says: its own members, its stack and its causes. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(error) ?? ''
-  return [error.name, error.message, error.stack, JSON.stringify(error), textOf(error.cause)].join('\n')
+  return [
+    error.name,
+    error.message,
+    (error as Partial<BearwardError>).detail,
+    error.stack,
+    JSON.stringify(error),
+    textOf(error.cause),
+  ].join('\n')
 }
 
 describe('nothing sensitive leaves', () => {
@@ -683,9 +691,9 @@ describe('nothing sensitive leaves', () => {
     const { api, events } = await fixture()
     for (const token of await badTokens()) {
       const error = (await api.verify(token).catch((cause: unknown) => cause)) as BearwardError
-      for (const { message } of [error, ...events.filter((event) => event.type === 'token_refused')]) {
+      for (const { detail } of [error, ...events.filter((event) => event.type === 'token_refused')]) {
         // Printable ASCII, and the punctuation of bearward's own sentences.
-        expect(message).toMatch(/^[\x20-\x7e…→≥−§]*$/)
+        expect(detail).toMatch(/^[\x20-\x7e…→≥−§]*$/)
       }
       const { headers, body } = api.challenge(error)
       expect(Object.values(headers).join('')).toMatch(/^[\x20-\x7e]*$/)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BearwardError, type ErrorCode } from '../../src/errors.ts'
+import { BearwardError, descriptionOf, type ErrorCode } from '../../src/errors.ts'
 import { buildChallenge, type ChallengeResponse, type ChallengeSettings } from '../../src/respond.ts'
 import { scope } from '../../src/index.ts'
 import { fixture } from '../fixture/server.ts'
@@ -133,18 +133,25 @@ const INVALID_TOKEN: readonly ErrorCode[] = [
   'binding_mismatch',
 ]
 
+// What every answer carries, whoever sends it.
+const OWN = {
+  'Content-Type': 'application/json',
+  'Cache-Control': 'private, no-store',
+  'Access-Control-Expose-Headers': 'WWW-Authenticate, Retry-After',
+}
+
 describe('a challenge', () => {
   test.each(INVALID_TOKEN)('of %s is a 401 invalid_token', (code) => {
     const response = answer(code)
     expect(response.status).toBe(401)
     expect(parametersOf(response)).toEqual({
       error: 'invalid_token',
-      error_description: new BearwardError(code, '').description,
+      error_description: descriptionOf(code),
     })
     expect(response.body).toEqual({
       code,
       error: 'invalid_token',
-      error_description: new BearwardError(code, '').description,
+      error_description: descriptionOf(code),
     })
   })
 
@@ -230,23 +237,27 @@ describe('no challenge', () => {
     const settings = { realm: 'r', resourceMetadataUrl: METADATA }
     expect(buildChallenge(error, scope('a'), settings)).toEqual({
       status: 503,
-      headers: { 'Retry-After': '17' },
-      body: { code: 'issuer_unavailable', error_description: error.description },
+      headers: { ...OWN, 'Retry-After': '17' },
+      body: { code: 'issuer_unavailable', error_description: error.message },
     })
   })
 
   test('for an outage of unknown length: come back in a second', () => {
-    expect(answer('issuer_unavailable').headers).toEqual({ 'Retry-After': '1' })
+    expect(answer('issuer_unavailable').headers).toEqual({ ...OWN, 'Retry-After': '1' })
   })
 
   test('for a token that no other token could replace', () => {
     const response = answer('access_denied', { realm: 'r' }, scope('a'))
-    expect(response).toMatchObject({ status: 403, headers: {}, body: { code: 'access_denied' } })
+    expect(response).toMatchObject({ status: 403, body: { code: 'access_denied' } })
+    expect(response.headers).toEqual(OWN)
     expect(response.body).not.toHaveProperty('error')
   })
 
   test('for a misconfigured server: a 500', () => {
-    expect(answer('configuration_invalid', { realm: 'r' }, scope('a'))).toMatchObject({ status: 500, headers: {} })
+    const response = answer('configuration_invalid', { realm: 'r' }, scope('a'))
+    expect(response).toMatchObject({ status: 500, headers: OWN })
+    expect(response.headers).toEqual(OWN)
+    expect(JSON.stringify(response)).not.toContain('for operators')
   })
 })
 
@@ -264,7 +275,7 @@ describe('an error that is not ours', () => {
     ['an Error that looks like ours', Object.assign(new Error('SECRET'), { code: 'token_expired', status: 401 })],
   ])('%s is a 500 that says nothing, never a 401', (_, error) => {
     const response = buildChallenge(error, scope('a'), { realm: 'r', resourceMetadataUrl: METADATA })
-    expect(response).toEqual({ status: 500, headers: {}, body: { error_description: 'The server failed' } })
+    expect(response).toEqual({ status: 500, headers: OWN, body: { error_description: 'The server failed' } })
   })
 })
 
@@ -288,6 +299,7 @@ describe('through a server', () => {
   test('the metadata stands in no challenge where it is switched off', async () => {
     const { api } = await fixture({ resourceMetadata: false })
     expect(api.challenge(new BearwardError('credentials_missing', '')).headers).toEqual({
+      ...OWN,
       'WWW-Authenticate': 'Bearer',
     })
   })

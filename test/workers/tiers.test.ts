@@ -239,8 +239,8 @@ describe('a tier that hangs', () => {
     expect(isolate.asked).toHaveLength(2)
     const events = await isolate.read<Extract<BearwardEvent, { type: 'tier_failed' }>[]>('/events')
     const reported = events.filter((event) => event.tier === tier && event.operation === 'get')
-    const message = `no answer within ${timeoutMs} ms`
-    expect(reported).toEqual([{ type: 'tier_failed', tier, operation: 'get', message, retryInMs: expect.any(Number) }])
+    const detail = `no answer within ${timeoutMs} ms`
+    expect(reported).toEqual([{ type: 'tier_failed', tier, operation: 'get', detail, retryInMs: expect.any(Number) }])
     // The keys were asked for; the metadata, a moment later, was not.
     const gets = (await callsOf(isolate)).filter((call) => call.tier === tier && call.operation === 'get')
     expect(gets).toHaveLength(1)

@@ -12,15 +12,6 @@ describe('refusalAnswer', () => {
     expect(answer).toMatchObject({ status: 401, headers: { 'WWW-Authenticate': 'Bearer' } })
     expect(JSON.parse(answer.body)).toEqual({ error_description: 'An access token is required' })
   })
-
-  test('is JSON that nobody may keep', () => {
-    expect(answer.headers).toMatchObject({ 'Content-Type': 'application/json', 'Cache-Control': 'private, no-store' })
-  })
-
-  test('exposes to scripts what a client must read', () => {
-    const exposed = answer.headers['Access-Control-Expose-Headers']?.split(', ')
-    expect(exposed).toEqual(expect.arrayContaining(['WWW-Authenticate', 'Retry-After']))
-  })
 })
 
 describe('metadataAnswer', () => {

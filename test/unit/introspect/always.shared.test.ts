@@ -102,7 +102,7 @@ describe("use: 'always'", () => {
     const error = await api.verify(await signToken()).catch((caught: unknown) => caught)
     expect(error).toMatchObject({
       code: 'issuer_unavailable',
-      message: expect.stringContaining("`use: 'always'`") as string,
+      detail: expect.stringContaining("`use: 'always'`") as string,
     })
   })
 

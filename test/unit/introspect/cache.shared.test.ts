@@ -269,7 +269,7 @@ describe('the claims schema', () => {
     expect(error).toMatchObject({
       code: 'claim_invalid',
       status: 401,
-      message: expect.stringContaining('tenant') as string,
+      detail: expect.stringContaining('tenant') as string,
     })
     expect(await codeOf(api.verify(opaque()))).toBe('claim_invalid')
     expect(endpoint.asked).toHaveLength(1)

@@ -97,7 +97,7 @@ describe('the first load', () => {
     await expect(set.keys.current({})).rejects.toMatchObject({
       status: 503,
       retryAfterSeconds: 1,
-      message: expect.stringContaining('ECONNREFUSED'),
+      detail: expect.stringContaining('ECONNREFUSED'),
     })
   })
 
@@ -323,7 +323,7 @@ describe('back-off', () => {
     set.says.names = down
     await codeOf(set.keys.current({}))
     expect(set.events).toEqual([
-      { type: 'issuer_failed', issuer: ISSUER, message: 'connect ECONNREFUSED', retryInMs: expect.any(Number) },
+      { type: 'issuer_failed', issuer: ISSUER, detail: 'connect ECONNREFUSED', retryInMs: expect.any(Number) },
     ])
   })
 })
@@ -523,7 +523,7 @@ describe('a load that hangs', () => {
     const set = bench({ timeoutMs: 100 })
     set.says.names = hangs
     expect(await codeOf(set.keys.current({}))).toBe('issuer_unavailable')
-    expect(set.keys.failing()?.message).toContain('100 ms')
+    expect(set.keys.failing()?.detail).toContain('100 ms')
   })
 
   test('a caller that gives up is refused and leaves the others waiting', async () => {

@@ -149,8 +149,8 @@ describe('listed issuers', () => {
     expect(await codeOf(api.verify(await tokenOf(ISSUER)))).toBe('accepted')
     expect(await bad).toBe('issuer_unavailable')
     const ready = api.ready()
-    await expect(ready).rejects.toMatchObject({ code: 'issuer_unavailable', message: expect.stringContaining(OTHER) })
-    await expect(ready).rejects.not.toMatchObject({ message: expect.stringContaining(ISSUER) })
+    await expect(ready).rejects.toMatchObject({ code: 'issuer_unavailable', detail: expect.stringContaining(OTHER) })
+    await expect(ready).rejects.not.toMatchObject({ detail: expect.stringContaining(ISSUER) })
     expect(api.snapshot()).toMatchObject([
       { issuer: OTHER, state: 'down', keys: 0 },
       { issuer: ISSUER, state: 'fresh', keys: 1 },

@@ -70,7 +70,7 @@ describe('invalidate()', () => {
       type: 'tier_failed',
       tier: 'memory',
       operation: 'delete',
-      message: 'no delete today',
+      detail: 'no delete today',
       retryInMs: 0,
     }
     expect(one.failures()).toEqual([failure, failure])

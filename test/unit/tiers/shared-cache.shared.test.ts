@@ -245,7 +245,7 @@ describe('a tier', () => {
     expect(events).toEqual([])
     await vi.advanceTimersByTimeAsync(1)
     expect(await read).toBeUndefined()
-    expect(events).toMatchObject([{ message: 'no answer within 50 ms' }])
+    expect(events).toMatchObject([{ detail: 'no answer within 50 ms' }])
   })
 
   test('that is full is read on', async () => {
@@ -254,7 +254,7 @@ describe('a tier', () => {
     await put(cache, NAME, 'x')
     full.state.fault = 'cannot put'
     await put(cache, 'bearward:1:keys:two', 'y')
-    expect(events).toMatchObject([{ operation: 'put', message: 'OOM command not allowed' }])
+    expect(events).toMatchObject([{ operation: 'put', detail: 'OOM command not allowed' }])
     expect(await valueOf(cache)).toBe('x')
   })
 
@@ -318,7 +318,7 @@ describe('what comes out of a tier is anybody’s', () => {
     const { cache, events } = bench([one.tier])
     const refuses = { ...anything, parse: () => Promise.reject(new TypeError('no keys in it')) }
     expect(await valueOf(cache, NAME, refuses)).toBeUndefined()
-    expect(events).toMatchObject([{ message: 'no keys in it' }])
+    expect(events).toMatchObject([{ detail: 'no keys in it' }])
     expect(await valueOf(cache, NAME, { ...anything, parse: () => undefined })).toBeUndefined()
     expect(events).toHaveLength(1)
   })
@@ -333,7 +333,7 @@ describe('with a key', () => {
     expect([...one.held.values()].join()).toMatch(/^k\.[\w-]+\.[\w-]+$/)
     one.held.set(NAME, JSON.stringify({ originMs: NOW_MS, expiresMs: NOW_MS + DAY, data: { v: 'planted' } }))
     expect(await valueOf(cache)).toBeUndefined()
-    expect(events).toMatchObject([{ type: 'tier_failed', message: 'it is not sealed with a key at hand' }])
+    expect(events).toMatchObject([{ type: 'tier_failed', detail: 'it is not sealed with a key at hand' }])
   })
 
   test('an entry cannot be passed off as another', async () => {
@@ -462,7 +462,7 @@ test.each([
 ])('an error of a tier that %s harms nobody', async (_, fault) => {
   const { cache, events } = bench([watched('mine', { get: () => Promise.reject(fault) }).tier])
   expect(await valueOf(cache)).toBeUndefined()
-  expect(events).toMatchObject([{ type: 'tier_failed', message: 'unknown reason' }])
+  expect(events).toMatchObject([{ type: 'tier_failed', detail: 'unknown reason' }])
 })
 
 test('an answer from a clock that is more than two seconds ahead is not used, keys from one are', async () => {
