@@ -4,7 +4,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { BearwardError, createResourceServer, type ResourceServer } from 'bearward'
+import { type AccessToken, BearwardError, createResourceServer, type ResourceServer } from 'bearward'
 import { metadataHandler, protect } from 'bearward/node'
 import { refuse } from '../orders/answers.ts'
 import { maxBodyBytes } from '../orders/body.ts'
@@ -31,9 +31,10 @@ function serve(route: Route): Handler {
   if (route.access === 'public') {
     return async (message, response) => send(await route.handle(await call(message)), response)
   }
-  return protect(api, route.access, async (message, response, { token }) =>
-    send(await route.handle({ ...(await call(message)), token }), response),
-  )
+  const respond = async (message: IncomingMessage, response: ServerResponse, { token }: { token: AccessToken }) =>
+    send(await route.handle({ ...(await call(message)), token }), response)
+  // The server below answers for every route that fails, in the words of this API.
+  return protect(api, route.access, respond, { onError: 'reject' })
 }
 
 async function handle(message: IncomingMessage, response: ServerResponse): Promise<void> {

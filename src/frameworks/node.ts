@@ -1,10 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDenial, type Requirement } from '../authorize.ts'
 import { BearwardError } from '../errors.ts'
-import { arrayOf, boolean, functionOf, objectOf, optional, text, withDefault } from '../options/checks.ts'
+import {
+  arrayOf,
+  boolean,
+  type Check,
+  functionOf,
+  misconfigured,
+  objectOf,
+  optional,
+  show,
+  text,
+  withDefault,
+} from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
+import { isThenable } from '../thenable.ts'
 import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
@@ -15,12 +27,18 @@ export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
   context: { readonly token: Token },
 ) => void | Promise<void>
 
-/** How `protect` treats requests that are not plain authenticated calls. */
+/** How `protect` treats requests that are not plain authenticated calls, and handlers that fail. */
 export interface ProtectOptions {
   /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
   readonly optional?: boolean
   /** Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. */
   readonly preflight?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
+  /**
+   * Receives what the handler throws, other than a denial. Where it leaves the request unanswered, the client gets a 500; an
+   * answer that was begun is cut off. Default: `console.error`. With `'reject'` nothing is answered and the listener's promise
+   * rejects, for a framework that catches it, such as Express 5.
+   */
+  readonly onError?: 'reject' | ((error: unknown, request: IncomingMessage, response: ServerResponse) => unknown)
   /**
    * Addresses of reverse proxies, such as `['10.0.0.7']`. From them, and from nobody else, `X-Forwarded-Proto`,
    * `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. Default none: the origin is that of `resource`.
@@ -28,20 +46,18 @@ export interface ProtectOptions {
   readonly trustedProxies?: readonly string[]
 }
 
-/** A request listener for `node:http`. Its promise rejects with what the handler throws: catch it. */
+/** A request listener for `node:http`. Its promise rejects only where `onError` says so. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
  * Protects a `node:http` handler: it is called only with a verified token that meets the requirement.
  *
- * Denials that `api.authorize` throws inside the handler become their challenge; other errors reject the returned promise
- * untouched. The protected resource metadata is served at `api.metadataPath`.
+ * Denials that `api.authorize` throws inside the handler become their challenge; what else the handler throws goes to
+ * `options.onError`, and the client gets a 500. The protected resource metadata is served at `api.metadataPath`.
  *
  * @example
- * const listener = protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject))
- * createServer((request, response) => {
- *   listener(request, response).catch((error) => { console.error(error); response.destroy() })
- * })
+ * const hello = protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject))
+ * createServer(hello).listen(3000)
  */
 export function protect<Claims>(
   api: ResourceServer<Claims>,
@@ -73,20 +89,23 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
   const {
     optional: mayLackToken,
     preflight,
+    onError,
     trustedProxies,
-  } = objectOf<{ optional: boolean; preflight: ProtectOptions['preflight']; trustedProxies: readonly string[] }>(
-    options,
-    'protect()',
-    {
-      optional: withDefault(false, boolean),
-      preflight: optional(functionOf()),
-      trustedProxies: withDefault([], arrayOf(text, 'an array of addresses', 0)),
-    },
-  )
+  } = objectOf<{
+    optional: boolean
+    preflight: ProtectOptions['preflight']
+    onError: NonNullable<ProtectOptions['onError']>
+    trustedProxies: readonly string[]
+  }>(options, 'protect()', {
+    optional: withDefault(false, boolean),
+    preflight: optional(functionOf()),
+    onError: withDefault<NonNullable<ProtectOptions['onError']>>((error) => console.error(error), errorHandler),
+    trustedProxies: withDefault([], arrayOf(text, 'an array of addresses', 0)),
+  })
   const origin = originOf(api.metadata().resource)
   const proxies = new Set(trustedProxies)
 
-  return async (request, response) => {
+  const listener: NodeHandler = async (request, response) => {
     const view = viewOf(request, origin, proxies)
     if (addressesMetadata(api, view.method, view.url)) return respond(response, metadataAnswer(api))
     if (preflight && isPreflight(request)) return preflight(request, response)
@@ -107,6 +126,43 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
       refuse(error)
     }
   }
+  if (onError === 'reject') return listener
+  return async (request, response) => {
+    try {
+      await listener(request, response)
+    } catch (error) {
+      hand(error, onError, request, response)
+      if (response.headersSent) cutOff(response)
+      else respond(response, refusalAnswer(api.challenge(undefined)))
+    }
+  }
+}
+
+const errorHandler: Check<NonNullable<ProtectOptions['onError']>> = (value, option) => {
+  if (value === 'reject') return value
+  if (typeof value === 'function') return value as Exclude<ProtectOptions['onError'], 'reject' | undefined>
+  throw misconfigured(option, show(value), '"reject" or a function')
+}
+
+/** Gives an error to its handler; where that fails, both errors are logged, so that none is lost. */
+function hand(
+  error: unknown,
+  onError: Exclude<ProtectOptions['onError'], 'reject' | undefined>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const fail = (fault: unknown): void => console.error(error, fault)
+  try {
+    const outcome = onError(error, request, response)
+    if (isThenable(outcome)) Promise.resolve(outcome).catch(fail)
+  } catch (fault) {
+    fail(fault)
+  }
+}
+
+/** Ends a connection in the middle of an answer: the client must not take the half of it for the whole. */
+function cutOff(response: ServerResponse): void {
+  if (!response.writableEnded) response.destroy()
 }
 
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
@@ -114,7 +170,20 @@ export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHand
   return async (_, response) => respond(response, metadataAnswer(api))
 }
 
+// What a handler may have said of an answer that it then did not give.
+const BODY_HEADERS = [
+  'Content-Length',
+  'Content-Encoding',
+  'Content-Range',
+  'Transfer-Encoding',
+  'Content-Language',
+  'Content-Disposition',
+  'ETag',
+  'Last-Modified',
+]
+
 function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+  for (const name of BODY_HEADERS) response.removeHeader(name)
   const exposed = response.getHeader('Access-Control-Expose-Headers')
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   // What the application exposes already stays exposed.

@@ -182,12 +182,16 @@ describe('within the handler', () => {
       Object.assign(new Error('own'), { name: 'BearwardError', code: 'access_denied' }),
     ],
     ['a string', 'own'],
-  ])('%s that is thrown rejects untouched, and nothing is answered', async (_, thrown) => {
+  ])('with `onError: "reject"` %s that is thrown rejects untouched, and nothing is answered', async (_, thrown) => {
     const { api } = await fixture()
     const { port, failures } = await serve(
-      protect(api, () => {
-        throw thrown
-      }),
+      protect(
+        api,
+        () => {
+          throw thrown
+        },
+        { onError: 'reject' },
+      ),
     )
     expect(await send(port, ['GET / HTTP/1.1', await bearer()])).toMatchObject({ status: 500, body: 'failed' })
     expect(failures).toEqual([thrown])
@@ -196,7 +200,9 @@ describe('within the handler', () => {
   test('a requirement that is malformed is the programmer’s fault, and rejects untouched', async () => {
     const { api } = await fixture()
     const { port, failures } = await serve(
-      protect(api, (_, __, { token }) => api.authorize(token, scope('orders:read orders:write'))),
+      protect(api, (_, __, { token }) => api.authorize(token, scope('orders:read orders:write')), {
+        onError: 'reject',
+      }),
     )
     expect(await send(port, ['GET / HTTP/1.1', await bearer()])).toMatchObject({ status: 500, body: 'failed' })
     expect(failures).toMatchObject([{ code: 'configuration_invalid' }])
@@ -205,11 +211,15 @@ describe('within the handler', () => {
   test('a denial after the answer began rejects: half an answer cannot be taken back', async () => {
     const { api } = await fixture()
     const { port, failures } = await serve(
-      protect(api, (_, response, { token }) => {
-        response.writeHead(200)
-        response.write('half ')
-        api.authorize(token, scope('orders:admin'))
-      }),
+      protect(
+        api,
+        (_, response, { token }) => {
+          response.writeHead(200)
+          response.write('half ')
+          api.authorize(token, scope('orders:admin'))
+        },
+        { onError: 'reject' },
+      ),
     )
     expect(await send(port, ['GET / HTTP/1.1', await bearer()])).toMatchObject({ status: 200, body: 'half failed' })
     expect(failures).toMatchObject([{ code: 'scope_insufficient' }])
