@@ -147,8 +147,17 @@ export class BearwardError extends Error {
   }
 }
 
-/** Returns the error that one caller gets: an object of its own, without what the library keeps for itself. */
-export function forCaller({ code, detail, scopes, retryAfterSeconds }: BearwardError): BearwardError {
+const shared = new WeakSet<object>()
+
+/** Marks an error that is kept for later callers, or given to several: none of them gets the object itself. */
+export function shareError(fault: unknown): void {
+  if (fault instanceof BearwardError) shared.add(fault)
+}
+
+/** Returns the error that one caller gets: an object that nobody else has or will get. */
+export function forCaller(error: BearwardError): BearwardError {
+  if (!shared.has(error)) return error
+  const { code, detail, scopes, retryAfterSeconds } = error
   return new BearwardError(code, detail, { scopes, retryAfterSeconds })
 }
 

@@ -184,7 +184,6 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   function refusal(error: unknown): unknown {
     if (!(error instanceof BearwardError)) return error
     emit({ type: 'token_refused', code: error.code, detail: error.detail })
-    // An outage and a cached refusal are one object for all whom they concern.
     return forCaller(error)
   }
 

@@ -35,23 +35,23 @@ export function buildChallenge(
   if (!(error instanceof BearwardError)) {
     return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
   }
-  const { status, code } = error
+  const { status, code, error: wire } = error
   // Not the error's own message: whoever caught the error may have written on it.
   const description = descriptionOf(code)
-  const body = { code, ...(error.error && { error: error.error }), error_description: description }
+  const body = wire ? { code, error: wire, error_description: description } : { code, error_description: description }
   if (status === 503)
     return { status, headers: { ...OWN_HEADERS, 'Retry-After': String(error.retryAfterSeconds ?? 1) }, body }
   // Where no token helps, none is asked for.
   if (status === 500 || code === 'access_denied') return { status, headers: { ...OWN_HEADERS }, body }
 
-  const parameters = {
-    realm: settings.realm,
-    error: error.error,
-    error_description: error.error && description,
-    scope: scopeOf(error, needed),
-    resource_metadata: settings.resourceMetadataUrl,
-  }
-  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': formatChallenge('Bearer', parameters) }, body }
+  const challenge = formatChallenge('Bearer', [
+    ['realm', settings.realm],
+    ['error', wire],
+    ['error_description', wire && description],
+    ['scope', scopeOf(error, needed)],
+    ['resource_metadata', settings.resourceMetadataUrl],
+  ])
+  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenge }, body }
 }
 
 // A requirement may be any function, with any property: nothing else gets into the header. RFC 6749 §3.3.
@@ -63,9 +63,22 @@ function scopeOf(error: BearwardError, needed: Needed | undefined): string | und
   return scopes.length > 0 ? scopes.join(' ') : undefined
 }
 
-function formatChallenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {
-  const pairs = Object.entries(parameters)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}="${(value as string).replace(/["\\]/g, String.raw`\$&`)}"`)
-  return pairs.length === 0 ? scheme : `${scheme} ${pairs.join(', ')}`
+/** As it may stand in a quoted string. @see RFC 9110 §5.6.4 */
+function escape(value: string): string {
+  // Nearly no value needs it.
+  return /["\\]/.test(value) ? value.replace(/["\\]/g, String.raw`\$&`) : value
+}
+
+function formatChallenge(
+  scheme: string,
+  parameters: readonly (readonly [name: string, value: string | undefined])[],
+): string {
+  let challenge = scheme
+  let separator = ' '
+  for (const [name, value] of parameters) {
+    if (value === undefined) continue
+    challenge += `${separator}${name}="${escape(value)}"`
+    separator = ', '
+  }
+  return challenge
 }

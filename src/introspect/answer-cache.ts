@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { BearwardError } from '../errors.ts'
+import { type BearwardError, shareError } from '../errors.ts'
 import type { ReadToken } from '../access-token.ts'
 
 /** What an issuer's answer came to: a token, or why it was refused. */
@@ -61,6 +61,7 @@ export function createAnswerCache(now: () => number): AnswerCache {
     }
     const { accepted, refused } = kept
     const [into, outOf] = verdict.accepted ? [accepted, refused] : [refused, accepted]
+    shareError(verdict.refused)
     into.set(token, verdict)
     outOf.delete(token)
   }

@@ -1,4 +1,5 @@
 import type { CallContext } from '../pipeline.ts'
+import { shareError } from '../errors.ts'
 import { Fault } from '../faults.ts'
 import { unref } from './timer.ts'
 
@@ -89,7 +90,7 @@ export function createSharedLoader<Loaded, T = Loaded>({
     // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
     const promise = Promise.race([load(controller.signal, context), rejectionOf(controller.signal)]).then(
       (result) => land(() => outcomeOf(() => loaded(result))),
-      (cause: unknown) => land(() => ({ fault: failed(cause) })),
+      (cause: unknown) => land(() => faultOf(failed(cause))),
     )
     const own: Flight<T> = { number: ++started, promise, controller, startedMs: now(), beats: 0 }
     flight = own
@@ -141,8 +142,13 @@ function outcomeOf<T>(work: () => T): Outcome<T> {
   try {
     return { value: work() }
   } catch (fault) {
-    return { fault }
+    return faultOf(fault)
   }
+}
+
+function faultOf(fault: unknown): { readonly fault: unknown } {
+  shareError(fault)
+  return { fault }
 }
 
 function valueOf<T>(outcome: Outcome<T>): T {
