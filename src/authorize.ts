@@ -125,13 +125,6 @@ export function authorizeToken<Claims>(token: AccessToken<Claims>, needed: Requi
     : new BearwardError('access_denied', reason, { requirement: needed, ...(cause !== undefined && { cause }) })
 }
 
-/** Whether an error is a denial that `authorizeToken` threw. */
-export function isDenial(
-  error: unknown,
-): error is BearwardError & { readonly code: 'scope_insufficient' | 'access_denied' } {
-  return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
-}
-
 /** Runs a requirement; whatever is no clear yes comes out as a denial. */
 function evaluate<Claims>(
   needed: Requirement<Claims>,

@@ -147,6 +147,13 @@ export class BearwardError extends Error {
   }
 }
 
+/** Whether an error is a denial of `api.authorize`; others of bearward refuse the token itself. */
+export function isDenial(
+  error: unknown,
+): error is BearwardError & { readonly code: 'scope_insufficient' | 'access_denied' } {
+  return error instanceof BearwardError && (error.code === 'scope_insufficient' || error.code === 'access_denied')
+}
+
 const shared = new WeakSet<object>()
 
 /** Marks an error that is kept for later callers, or given to several: none of them gets the object itself. */

@@ -1,5 +1,5 @@
-import { isDenial, type Requirement } from '../authorize.ts'
-import { BearwardError } from '../errors.ts'
+import type { Requirement } from '../authorize.ts'
+import { BearwardError, isDenial } from '../errors.ts'
 import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'

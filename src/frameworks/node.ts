@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isDenial, type Requirement } from '../authorize.ts'
-import { BearwardError } from '../errors.ts'
+import type { Requirement } from '../authorize.ts'
+import { BearwardError, isDenial } from '../errors.ts'
 import {
   arrayOf,
   boolean,
