@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
@@ -11,6 +11,16 @@ const run = promisify(execFile)
 
 let project = ''
 let packed: readonly string[] = []
+
+/** The anchors of a document's headings. */
+function anchorsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 /** The code blocks of a document, with the file name that their first line gives. */
 async function blocksOf(
@@ -50,7 +60,8 @@ afterAll(() => rm(project, { recursive: true, force: true }))
 describe('the packed tarball', () => {
   test('holds the compiled code, the licence and the documents, and nothing else', () => {
     const strange = packed.filter(
-      (path) => !/^(dist\/.+\.(js|d\.ts)|package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/.test(path),
+      (path) =>
+        !/^(dist\/.+\.(js|d\.ts)|docs\/[a-z-]+\.md|package\.json|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/.test(path),
     )
     expect(strange).toEqual([])
     for (const path of ['dist/index.js', 'dist/index.d.ts', 'README.md', 'LICENSE', 'SECURITY.md', 'CHANGELOG.md']) {
@@ -65,6 +76,7 @@ describe('the packed tarball', () => {
       'docs/configuration.md',
       'docs/errors.md',
       'docs/introspection.md',
+      'docs/reference.md',
       'docs/request-lifecycle.md',
       'SECURITY.md',
     ]
@@ -106,17 +118,43 @@ describe('the packed tarball', () => {
     expect(outcome).toBe('compiled')
   })
 
+  test('every link of its documents leads to a document in it, and to a heading there', async () => {
+    const documents = packed.filter((path) => path.endsWith('.md'))
+    const texts = new Map(
+      await Promise.all(documents.map(async (path) => [path, await readFile(join(ROOT, path), 'utf8')] as const)),
+    )
+    const dead: string[] = []
+    let followed = 0
+    for (const [from, text] of texts) {
+      for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+        const [path = '', anchor] = link.split('#')
+        const target = texts.get(path === '' ? from : posix.join(posix.dirname(from), path))
+        followed++
+        if (target === undefined || (anchor !== undefined && !anchorsOf(target).includes(anchor))) {
+          dead.push(`${from}: ${link}`)
+        }
+      }
+    }
+    expect(dead).toEqual([])
+    expect(followed).toBeGreaterThan(30)
+  })
+
   test('the examples of the README run, and answer what the README shows', async () => {
     const blocks = await blocksOf('README.md', 'ts')
     const names = blocks.map(({ name }) => name)
-    expect(names).toEqual(['worker.ts', 'server.ts', 'queue.ts'])
-    for (const { name, code } of blocks) await writeFile(join(project, name ?? ''), code)
-    await writeFile(join(project, 'run.mjs'), RUNNER)
-    const { stdout } = await run(process.execPath, ['run.mjs'], { cwd: project, timeout: 30_000 })
-    const { worker, server, queue } = JSON.parse(stdout.split('\n').at(-2) ?? '') as {
+    expect(names).toEqual(['worker.ts', 'server.ts', 'queue.ts', 'refused.ts'])
+    // In a project whose package.json says nothing of modules.
+    const plain = join(project, 'plain')
+    await mkdir(plain)
+    await writeFile(join(plain, 'package.json'), '{ "private": true }')
+    for (const { name, code } of blocks) await writeFile(join(plain, name ?? ''), code)
+    await writeFile(join(plain, 'run.mjs'), RUNNER)
+    const { stdout } = await run(process.execPath, ['run.mjs'], { cwd: plain, timeout: 30_000 })
+    const { worker, server, queue, told } = JSON.parse(stdout.split('\n').at(-2) ?? '') as {
       worker: readonly Answer[]
       server: readonly Answer[]
       queue: readonly string[]
+      told: readonly string[]
     }
 
     for (const [none, lacking, good] of [worker, server]) {
@@ -125,6 +163,9 @@ describe('the packed tarball', () => {
     }
     expect(server).toEqual(worker)
     expect(queue).toEqual(['done', 'dropped', 'dropped', 'retry'])
+
+    const [log] = await blocksOf('README.md', 'text')
+    expect(log?.code.trimEnd().split('\n')).toEqual(told)
 
     const [shown] = await blocksOf('README.md', 'http')
     const lines = shown?.code.split('\n').filter((line) => line !== '')
@@ -164,9 +205,9 @@ globalThis.fetch = async (url, init) => {
   return new Response('', { status: 404 })
 }
 
-function sign(scope, kid = 'k') {
+function sign(scope, typ = 'at+jwt') {
   return new SignJWT({ scope, client_id: 'client-1' })
-    .setProtectedHeader({ alg: 'ES256', kid, typ: 'at+jwt' })
+    .setProtectedHeader({ alg: 'ES256', kid: 'k', typ })
     .setIssuer(issuer).setAudience('https://api.example.com').setSubject('user-1').setJti(crypto.randomUUID())
     .setIssuedAt().setExpirationTime('5m')
     .sign(privateKey)
@@ -200,6 +241,11 @@ const server = await answers((headers) => network('http://127.0.0.1:' + running.
 running.close()
 running.closeAllConnections()
 
+const told = []
+console.warn = (...words) => told.push(words.join(' '))
+const { api } = await import('./refused.ts')
+await api.verify(await sign('orders:read', 'JWT')).catch(() => {})
+
 const { receive } = await import('./queue.ts')
 console.error = () => {}
 const queue = [
@@ -211,5 +257,5 @@ down = true
 // Nobody who cannot be asked is believed to lack a key.
 const { receive: fresh } = await import('./queue.ts?again')
 queue.push(await fresh({ token: await sign('orders:write') }))
-console.log(JSON.stringify({ worker, server, queue }))
+console.log(JSON.stringify({ worker, server, queue, told }))
 `
