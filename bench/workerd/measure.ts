@@ -2,8 +2,6 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'esbuild'
-import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import { startAuthority } from '../authority.ts'
 import { RAW } from '../contenders/raw.ts'
 import { findFault, forgeTokens } from '../controls.ts'
@@ -19,6 +17,7 @@ import {
   signTokens,
   verifyParameters,
 } from '../tokens.ts'
+import { bundleWorker, startWorker } from './host.ts'
 
 export interface WorkerdOptions {
   readonly algorithm: Algorithm
@@ -33,24 +32,9 @@ const TOKENS = 500
 export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOptions): Promise<Rounds> {
   const key = await createSigningKey(algorithm)
   const authority = await startAuthority({ keys: [key.jwk] })
-  const miniflare = new Miniflare(
-    convertV4MiniflareOptions({
-      modules: true,
-      script: await bundle(),
-      compatibilityDate: '2026-10-01',
-      compatibilityFlags: ['no_nodejs_compat', 'no_nodejs_compat_v2'],
-      cf: false,
-      host: '127.0.0.1',
-      port: 0,
-    }),
-  )
+  const worker = await startWorker(await bundleWorker(`export { default } from './worker.ts'`, import.meta.dirname))
   try {
-    const url = (await miniflare.ready).origin
-    const post = async (path: string, body?: string): Promise<Response> => {
-      const response = await fetch(url + path, { method: 'POST', ...(body === undefined ? {} : { body }) })
-      if (response.status >= 500) throw new Error(`workerd: ${await response.text()}`)
-      return response
-    }
+    const { post } = worker
     const { issuer, jwksUri } = authority
     const tokens = await signTokens(key, TOKENS, (index) => claimsFor(issuer, index))
     await post(
@@ -100,7 +84,7 @@ export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOption
       ]),
     )
   } finally {
-    await miniflare.dispose()
+    await worker.stop()
     authority.stop()
   }
 }
@@ -108,17 +92,4 @@ export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOption
 export function workerdVersion(): string {
   const manifest = join(import.meta.dirname, '../../node_modules/workerd/package.json')
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
-}
-
-async function bundle(): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, 'worker.ts')],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2023',
-    conditions: ['workerd', 'worker', 'browser'],
-    write: false,
-  })
-  return outputFiles[0]?.text ?? ''
 }
