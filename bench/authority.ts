@@ -18,6 +18,8 @@ export async function startAuthority(jwks: KeySet): Promise<Authority> {
     else if (request.url?.startsWith('/.well-known/')) response.end(JSON.stringify({ issuer, jwks_uri: jwksUri }))
     else response.writeHead(404).end('{}')
   })
+  // A measurement may block the event loop for seconds. The server must not close its idle connections meanwhile.
+  server.keepAliveTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const jwksUri = `${issuer}/.well-known/jwks.json`
