@@ -25,7 +25,7 @@ export async function measureRounds(entries: readonly Entry[], rounds: number, w
 export async function timeInTurn(check: (token: string) => unknown, tokens: readonly string[]): Promise<number> {
   collectYoung()
   const start = performance.now()
-  for (const token of tokens) await check(token)
+  await checkInTurn(check, tokens)
   return ((performance.now() - start) * 1e6) / tokens.length
 }
 
@@ -35,14 +35,27 @@ export async function timeAtOnce(
   tokens: readonly string[],
   atOnce: number,
 ): Promise<number> {
+  collectYoung()
+  const start = performance.now()
+  await checkAtOnce(check, tokens, atOnce)
+  return ((performance.now() - start) * 1e6) / tokens.length
+}
+
+export async function checkInTurn(check: (token: string) => unknown, tokens: readonly string[]): Promise<void> {
+  for (const token of tokens) await check(token)
+}
+
+/** Runs `atOnce` loops. Each takes the next token as soon as it finished one. */
+export async function checkAtOnce(
+  check: (token: string) => unknown,
+  tokens: readonly string[],
+  atOnce: number,
+): Promise<void> {
   let next = 0
   async function work(): Promise<void> {
     while (next < tokens.length) await check(tokens[next++] ?? '')
   }
-  collectYoung()
-  const start = performance.now()
   await Promise.all(Array.from({ length: atOnce }, work))
-  return ((performance.now() - start) * 1e6) / tokens.length
 }
 
 /** Clears away what the preparation left, where the runtime lets us: it would be collected at the contender's expense. */
@@ -51,7 +64,8 @@ function collectYoung(): void {
   gc?.({ type: 'minor' })
 }
 
-function shuffle<T>(items: readonly T[]): T[] {
+/** The same items in an order drawn anew. */
+export function shuffle<T>(items: readonly T[]): T[] {
   const shuffled = [...items]
   for (let last = shuffled.length - 1; last > 0; last--) {
     const other = Math.floor(Math.random() * (last + 1))

@@ -1,4 +1,4 @@
-// `npm run bench` and `npm run prove:speed`: installs what the benchmark needs where it is missing, then runs it on this Node.
+// `npm run bench`, `bench:against` and `prove:speed`: installs what the benchmark needs where it is missing, then runs it on this Node.
 //   node bench/start.ts bench --quick
 
 import { spawnSync } from 'node:child_process'
