@@ -66,7 +66,7 @@ function threeBars(runtime: string, rounds: Rounds): Bar[] {
 
 function httpChart({ http, date }: Results): string | undefined {
   const all: Bar[] = http
-    .filter(({ cores, rounds }) => cores === 1 && rounds.size > 0)
+    .filter(({ cores, rounds }) => cores === 1 && rounds.size > 2)
     .map(({ stack, tokens, rounds }) => {
       const [, , peer = ''] = [...rounds.keys()]
       const value = summarize(ratios(rounds.get('bearward') ?? [], rounds.get(peer) ?? []))

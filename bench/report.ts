@@ -165,16 +165,16 @@ function http({ http: measured, generator }: Results): string {
   const rows = measured
     .filter(({ rounds }) => rounds.size > 0)
     .map(({ stack, tokens, cores, rounds }) => {
-      const [, , peer = ''] = [...rounds.keys()]
+      const [, , peer] = [...rounds.keys()]
       const perSecond = (name: string): string =>
         Math.round(summarize(rounds.get(name) ?? []).median).toLocaleString('en')
       return [
         `${stack}, ${tokens}, ${coresOf(cores)}`,
         perSecond('unprotected'),
         bold(perSecond(OWN)),
-        `${perSecond(peer)} (${peer})`,
+        peer === undefined ? '-' : `${perSecond(peer)} (${peer})`,
         ratioOf(rounds, OWN, 'unprotected'),
-        ratioOf(rounds, OWN, peer),
+        peer === undefined ? '-' : ratioOf(rounds, OWN, peer),
       ]
     })
   const head = ['requests a second', 'unprotected', bold(OWN), 'peer', 'bearward ÷ unprotected', 'bearward ÷ peer']

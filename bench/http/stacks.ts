@@ -1,15 +1,18 @@
-// The same route in four frameworks, unprotected, behind bearward and behind the peer at home there. The mountings of bearward are
-// thin ones of the benchmark's own; a server answers `{"hello":"<sub>"}`, or nobody's name where it is unprotected.
+// The same route in six frameworks, unprotected, behind bearward and, in four of them, behind the peer at home there. The mountings of
+// bearward are thin ones of the benchmark's own; a server answers `{"hello":"<sub>"}`, or nobody's name where it is unprotected.
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import fastifyJwt from '@fastify/jwt'
 import { getRequestListener } from '@hono/node-server'
+import { type CanActivate, Controller, Get, HttpException, Module, Req, UseGuards } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
 import express from 'express'
 import { auth, requiredScopes } from 'express-oauth2-jwt-bearer'
 import Fastify from 'fastify'
 import { type Context, Hono } from 'hono'
 import { jwk } from 'hono/jwk'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import Koa from 'koa'
 import { createResourceServer, type ResourceServer, scope } from '../../dist/index.js'
 import { protect as protectFetch } from '../../dist/frameworks/fetch.js'
 import { protect } from '../../dist/frameworks/node.js'
@@ -151,8 +154,92 @@ function serveHono(app: Hono): RequestListener {
   return getRequestListener(app.fetch)
 }
 
+const onKoa: Record<string, Start> = {
+  unprotected() {
+    const app = new Koa()
+    app.use((context) => void (context.body = { hello: 'nobody' }))
+    return app.callback()
+  },
+  bearward(setup) {
+    const api = createApi(setup)
+    const app = new Koa<{ token: { readonly subject?: string | undefined } }>()
+    app.use(async (context, next) => {
+      try {
+        const { method, url, headers } = context
+        const token = await api.authenticate({ method, url: RESOURCE + url, headers })
+        api.authorize(token, needed)
+        context.state.token = token
+      } catch (error) {
+        const { status, headers, body } = api.challenge(error, { requirement: needed })
+        context.status = status
+        context.set({ ...headers })
+        context.body = body
+        return
+      }
+      await next()
+    })
+    app.use((context) => void (context.body = { hello: context.state.token.subject }))
+    return app.callback()
+  },
+}
+
+interface NestRequest extends IncomingMessage {
+  readonly originalUrl: string
+  token?: { readonly subject?: string | undefined }
+}
+
+const onNest: Record<string, Start> = {
+  unprotected: () => serveNest(),
+  bearward(setup) {
+    const api = createApi(setup)
+    return serveNest({
+      async canActivate(context) {
+        const http = context.switchToHttp()
+        const request = http.getRequest<NestRequest>()
+        try {
+          const { method = 'GET', originalUrl, headers } = request
+          const token = await api.authenticate({ method, url: RESOURCE + originalUrl, headers })
+          api.authorize(token, needed)
+          request.token = token
+          return true
+        } catch (error) {
+          const { status, headers, body } = api.challenge(error, { requirement: needed })
+          http.getResponse<express.Response>().set({ ...headers })
+          throw new HttpException({ ...body }, status)
+        }
+      },
+    })
+  },
+}
+
+/** On Express, which is Nest's default. Its decorators are called by hand: Node runs these files without a compiler. */
+async function serveNest(guard?: CanActivate): Promise<RequestListener> {
+  class Hello {
+    get({ token }: NestRequest): object {
+      return { hello: token ? token.subject : 'nobody' }
+    }
+  }
+  Controller()(Hello)
+  Get()(Hello.prototype, 'get', Object.getOwnPropertyDescriptor(Hello.prototype, 'get') as PropertyDescriptor)
+  Req()(Hello.prototype, 'get', 0)
+  if (guard) UseGuards(guard)(Hello)
+  // oxlint-disable-next-line typescript/no-extraneous-class -- to Nest a module is a class
+  class Root {}
+  Module({ controllers: [Hello] })(Root)
+  const app = await NestFactory.create(Root, { logger: false })
+  await app.init()
+  return app.getHttpAdapter().getInstance() as RequestListener
+}
+
 /** Servers by framework and by what protects them. */
-export const stacks = { 'node:http': node, Express: onExpress, Fastify: onFastify, Hono: onHono } as const
+export const stacks = {
+  'node:http': node,
+  Express: onExpress,
+  Fastify: onFastify,
+  Hono: onHono,
+  Koa: onKoa,
+  NestJS: onNest,
+} as const
 export type Stack = keyof typeof stacks
 
 export async function startServer(stack: Stack, guard: string, setup: ServerSetup): Promise<number> {
