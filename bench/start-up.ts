@@ -1,7 +1,10 @@
 // How long a new process takes to import a library, and to answer for its first token. Each sample is a process of its own.
-//   node start-up.ts import jose          (what the parent runs for one sample)
+//   node start-up.ts import jose oauth4webapi          (what the parent runs for one sample)
 
 import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { startAuthority } from './authority.ts'
 import { measureRounds, type Rounds } from './measure.ts'
@@ -23,12 +26,48 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   'hono/jwk': ['hono/jwk'],
 }
 
+/** What bearward imports of others, and nothing of its own. */
+export const DEPENDENCIES = "bearward's dependencies alone"
+
 /** Milliseconds to import, by library and round. */
-export async function measureImports(rounds: number, only = Object.keys(IMPORTS)): Promise<Rounds> {
-  return measureRounds(
-    only.map((name) => ({ name, measure: () => sample('import', name) })),
-    rounds,
-  )
+export async function measureImports(rounds: number, only = [...Object.keys(IMPORTS), DEPENDENCIES]): Promise<Rounds> {
+  // Within the root, so that Node finds the same copies of the dependencies as it does for `dist`.
+  const directory = mkdtempSync(fileURLToPath(new URL('../node_modules/.bearward-bench-', import.meta.url)))
+  try {
+    const module = join(directory, 'dependencies.mjs')
+    writeFileSync(
+      module,
+      findDependencies()
+        .map((specifier) => `import ${JSON.stringify(specifier)}\n`)
+        .join(''),
+    )
+    const specifiersOf = (name: string): readonly string[] =>
+      name === DEPENDENCIES ? [pathToFileURL(module).href] : (IMPORTS[name] ?? [])
+    return await measureRounds(
+      only.map((name) => ({ name, measure: () => sample('import', ...specifiersOf(name)) })),
+      rounds,
+    )
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Packages and subpaths that `dist/index.js` imports when it is loaded, also through its chunks. */
+function findDependencies(): readonly string[] {
+  const found = new Set<string>()
+  const modules = new Set([`${DIST}index.js`])
+  // A set hands out what is added to it on the way.
+  for (const module of modules) {
+    const code = readFileSync(fileURLToPath(module), 'utf8')
+    for (const [, from, alone] of code.matchAll(
+      /^(?:import|export)\b[^;"']*\bfrom\s*"([^"]+)"|^import\s*"([^"]+)"/gm,
+    )) {
+      const specifier = from ?? alone ?? ''
+      if (specifier.startsWith('.')) modules.add(new URL(specifier, module).href)
+      else found.add(specifier)
+    }
+  }
+  return [...found].toSorted()
 }
 
 /** Milliseconds from before the import to the end of the first verification, keys fetched over loopback. */
@@ -52,9 +91,9 @@ async function sample(...args: string[]): Promise<number> {
   return Number(stdout)
 }
 
-async function timeImport(name: string): Promise<number> {
+async function timeImport(specifiers: readonly string[]): Promise<number> {
   const start = performance.now()
-  for (const specifier of IMPORTS[name] ?? []) await import(specifier)
+  for (const specifier of specifiers) await import(specifier)
   return performance.now() - start
 }
 
@@ -71,7 +110,8 @@ async function timeFirst(name: string, issuer: string, jwksUri: string, token: s
 }
 
 if (import.meta.main) {
-  const [what, name = '', issuer = '', jwksUri = '', token = ''] = process.argv.slice(2)
-  console.log(what === 'import' ? await timeImport(name) : await timeFirst(name, issuer, jwksUri, token))
+  const [what, ...rest] = process.argv.slice(2)
+  const [name = '', issuer = '', jwksUri = '', token = ''] = rest
+  console.log(what === 'import' ? await timeImport(rest) : await timeFirst(name, issuer, jwksUri, token))
   process.exit()
 }
