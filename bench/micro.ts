@@ -18,6 +18,8 @@ export interface MicroOptions {
   readonly batch: number
   /** Distinct tokens; those who remember nothing meet them again when they are used up. */
   readonly tokens: number
+  /** Default: one at a time, and 64 at once. */
+  readonly atOnce?: readonly (1 | typeof AT_ONCE)[]
   readonly known?: boolean
 }
 
@@ -71,7 +73,7 @@ export async function measureMicro(options: MicroOptions): Promise<MicroResult> 
 
       const checks = await invite(false)
       const raw = createRawCheck(key, tokens)
-      for (const atOnce of [1, AT_ONCE]) {
+      for (const atOnce of options.atOnce ?? [1, AT_ONCE]) {
         const batch = atOnce === 1 ? options.batch : options.batch * 4
         const entries = [rawEntry(raw, atOnce, batch), ...[...checks].map((each) => entry(each, tokens, atOnce, batch))]
         lines.push({ what: 'fresh', algorithm, atOnce, rounds: plain(await measureRounds(entries, options.rounds, 2)) })

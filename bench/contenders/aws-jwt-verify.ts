@@ -6,6 +6,7 @@ export const awsJwtVerify: Contender = {
   name: 'aws-jwt-verify',
   packages: ['aws-jwt-verify'],
   algorithms: ['RS256', 'ES256', 'EdDSA'],
+  blocks: true,
   create({ issuer, jwksUri, jwks }) {
     const verifier = JwtVerifier.create({
       issuer,

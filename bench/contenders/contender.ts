@@ -21,6 +21,8 @@ export interface Contender {
   readonly packages: readonly string[]
   /** What it can verify; it is left out of the others. */
   readonly algorithms: readonly Algorithm[]
+  /** It verifies on the calling thread, and the event loop stands still meanwhile. */
+  readonly blocks?: boolean
   /** It can remember verified tokens. */
   readonly canRemember?: boolean
   readonly create: (setup: Setup) => TokenCheck | Promise<TokenCheck>

@@ -8,6 +8,7 @@ export const fastJwt: Contender = {
   name: 'fast-jwt',
   packages: ['fast-jwt'],
   algorithms: ALL,
+  blocks: true,
   canRemember: true,
   create({ issuer, jwks, algorithm, remembers }) {
     const pem = createPublicKey({ key: jwks.keys[0] as object, format: 'jwk' }).export({ type: 'spki', format: 'pem' })

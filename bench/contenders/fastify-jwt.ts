@@ -28,6 +28,7 @@ export const fastifyJwtContender: Contender = {
   name: '@fastify/jwt + get-jwks',
   packages: ['@fastify/jwt', 'get-jwks'],
   algorithms: ALL,
+  blocks: true,
   canRemember: true,
   async create({ issuer, algorithm, remembers }) {
     const app = Fastify()

@@ -7,6 +7,7 @@ export const jsonwebtoken: Contender = {
   name: 'jsonwebtoken + jwks-rsa',
   packages: ['jsonwebtoken', 'jwks-rsa'],
   algorithms: ['RS256', 'PS256', 'ES256'],
+  blocks: true,
   create({ issuer, jwksUri, algorithm }) {
     const client = new JwksClient({ jwksUri })
     const options: jwt.VerifyOptions & { complete: true } = {

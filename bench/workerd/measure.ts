@@ -23,13 +23,26 @@ export interface WorkerdOptions {
   readonly algorithm: Algorithm
   readonly rounds: number
   readonly batch: number
+  /** Default 1. */
+  readonly atOnce?: number
+  /** Default: raw verification, bearward and jose. */
+  readonly contenders?: readonly WorkerdContender[]
 }
 
-const NAMES: Readonly<Record<string, string>> = { raw: RAW, bearward: 'bearward', jose: 'jose' }
+/** Names in reports, by those in the Worker. */
+const NAMES = {
+  raw: RAW,
+  bearward: 'bearward',
+  jose: 'jose',
+  oauth4webapi: 'oauth4webapi',
+  hono: 'hono/jwk (keys given)',
+} as const
+export type WorkerdContender = keyof typeof NAMES
 const TOKENS = 500
 
 /** By contender and round, less what a request without any verification takes. */
-export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOptions): Promise<Rounds> {
+export async function measureWorkerd(options: WorkerdOptions): Promise<Rounds> {
+  const { algorithm, rounds, batch, atOnce = 1, contenders = ['raw', 'bearward', 'jose'] } = options
   const key = await createSigningKey(algorithm)
   const authority = await startAuthority({ keys: [key.jwk] })
   const worker = await startWorker(await bundleWorker(`export { default } from './worker.ts'`, import.meta.dirname))
@@ -52,7 +65,7 @@ export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOption
       }),
     )
     const bad = await forgeTokens(key, issuer)
-    for (const name of ['bearward', 'jose']) {
+    for (const name of contenders.filter((each) => each !== 'raw')) {
       const fault = await findFault(
         async (token) => {
           const { status } = await post(`/check?by=${name}`, token)
@@ -64,13 +77,13 @@ export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOption
       if (fault !== undefined) throw new Error(`${name} in workerd ${fault}`)
     }
     let from = 0
-    const entries = ['nothing', ...Object.keys(NAMES)].map((name) => ({
+    const entries = ['nothing', ...contenders].map((name) => ({
       name,
       async measure() {
         from = (from + batch) % TOKENS
         await (await post(`/prepare?from=${from}&count=${batch}`)).text()
         const start = performance.now()
-        await (await post(`/run?by=${name}&from=${from}&count=${batch}`)).text()
+        await (await post(`/run?by=${name}&from=${from}&at-once=${atOnce}`)).text()
         return performance.now() - start
       },
     }))
@@ -78,10 +91,7 @@ export async function measureWorkerd({ algorithm, rounds, batch }: WorkerdOption
     // The median, not each round's own: the difference of two noisy figures is noisier than both.
     const nothing = summarize(times.get('nothing') ?? []).median
     return new Map(
-      Object.entries(NAMES).map(([name, shown]) => [
-        shown,
-        (times.get(name) ?? []).map((ms) => ((ms - nothing) * 1e6) / batch),
-      ]),
+      contenders.map((name) => [NAMES[name], (times.get(name) ?? []).map((ms) => ((ms - nothing) * 1e6) / batch)]),
     )
   } finally {
     await worker.stop()

@@ -1,13 +1,16 @@
 // A Worker that verifies the same tokens over and over. Its clock stands still while it computes, so that it is timed from outside:
 // POST /load takes the tokens, POST /prepare makes strings of some, POST /run verifies them and does nothing else.
 
+import { verifyWithJwks } from 'hono/jwt'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { allowInsecureRequests, validateJwtAccessToken } from 'oauth4webapi'
 import { createResourceServer, scope } from '../../dist/index.js'
+import { checkAtOnce } from '../measure.ts'
 
 interface Order {
   readonly issuer: string
   readonly jwksUri: string
-  readonly jwk: JsonWebKey
+  readonly jwk: JsonWebKey & { readonly kid: string }
   readonly algorithm: string
   readonly parameters: AlgorithmIdentifier | RsaPssParams | EcdsaParams
   readonly importParameters: AlgorithmIdentifier | RsaHashedImportParams | EcKeyImportParams
@@ -31,6 +34,16 @@ async function load(order: Order): Promise<Loaded> {
   const keys = createRemoteJWKSet(new URL(jwksUri))
   const options = { issuer, audience: resource, typ: 'at+jwt', algorithms: [algorithm], requiredClaims: ['exp'] }
   const key = await crypto.subtle.importKey('jwk', order.jwk, order.importParameters, false, ['verify'])
+  const given: Parameters<typeof verifyWithJwks>[1] = {
+    keys: [order.jwk as NonNullable<Parameters<typeof verifyWithJwks>[1]['keys']>[number]],
+    allowedAlgorithms: [algorithm as 'RS256'],
+    verification: { iss: issuer, aud: resource, typ: 'at+jwt' } as NonNullable<
+      Parameters<typeof verifyWithJwks>[1]['verification']
+    >,
+  }
+  const requireScope = (scopes: unknown): void => {
+    if (!String(scopes).split(' ').includes(order.scope)) throw new Error('the scope is missing')
+  }
   const signed = order.tokens.map((token) => {
     const end = token.lastIndexOf('.')
     return {
@@ -58,7 +71,18 @@ async function load(order: Order): Promise<Loaded> {
       bearward: async (token) => api.authorize(await api.verify(token), needed),
       async jose(token) {
         const { payload } = await jwtVerify(token, keys, options)
-        if (!String(payload['scope']).split(' ').includes(order.scope)) throw new Error('the scope is missing')
+        requireScope(payload['scope'])
+      },
+      async oauth4webapi(token) {
+        const request = new Request(resource, { headers: { authorization: `Bearer ${token}` } })
+        const server = { issuer, jwks_uri: jwksUri }
+        const signing = { [allowInsecureRequests]: true, signingAlgorithms: [algorithm] }
+        requireScope((await validateJwtAccessToken(server, request, resource, signing)).scope)
+      },
+      async hono(token) {
+        const claims = await verifyWithJwks(token, given)
+        if (claims.exp === undefined) throw new Error('the token never expires')
+        requireScope(claims['scope'])
       },
     },
   }
@@ -88,7 +112,8 @@ export default {
       return new Response('prepared')
     }
     const check = checks[searchParams.get('by') ?? '']!
-    for (let index = 0; index < prepared.length; index++) await check(prepared[index]!, (from + index) % tokens.length)
+    let place = from
+    await checkAtOnce((token) => check(token, place++ % tokens.length), prepared, Number(searchParams.get('at-once')))
     return new Response('done')
   },
 }
