@@ -179,10 +179,12 @@ function requireOwnIssuer(url: string, { issuer }: Record<string, unknown>, iden
   const { origin, pathname } = new URL(url)
   throw new UpstreamFault(
     `${origin}${pathname} names the issuer ${quote(issuer)}, expected exactly ${quote(identifier)}`,
+    // Not used, whatever else it says; this issuer's own may be at the other address.
+    { notHere: true },
   )
 }
 
-/** Asks the addresses in turn; the next one only after an answer that says "not here", never after an outage. */
+/** Asks the addresses in turn; the next one only after an answer that is not this issuer's document, never after an outage. */
 async function fetchFirst(
   identifier: string,
   addresses: readonly string[],

@@ -7,7 +7,7 @@ import { readBytes } from '../parse/read-bytes.ts'
 
 /** An upstream's answer that is not what was asked for. */
 export class UpstreamFault extends Fault {
-  /** The server answered, and its answer says that there is no such document at this address. */
+  /** The server answered, and what it answered is no document of this kind: it may be at another address. */
   readonly notHere: boolean
 
   constructor(message: string, options: { readonly notHere?: boolean } = {}) {
@@ -112,9 +112,9 @@ function parseObject(url: string, bytes: Uint8Array): Record<string, unknown> {
   try {
     value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
-    throw new UpstreamFault(`${shown(url)} answered with invalid JSON`)
+    throw new UpstreamFault(`${shown(url)} answered with invalid JSON`, { notHere: true })
   }
-  if (!isObject(value)) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`)
+  if (!isObject(value)) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`, { notHere: true })
   return value
 }
 

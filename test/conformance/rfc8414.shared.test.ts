@@ -64,12 +64,14 @@ describe('RFC 8414 §3, where the metadata is', () => {
     expect(upstream.calls[1]).toBe(url)
   })
 
-  test('§3.2: asks the second address after an answer that says "not here"', async () => {
+  test('§3.2: asks the second address after an answer that is not this issuer’s document', async () => {
     const notHere = [
       () => new Response('', { status: 404 }),
       () => new Response('', { status: 403 }),
       () => new Response(null, { status: 302, headers: { Location: 'https://login.example.com/login' } }),
       () => new Response('<html>Sign in</html>', { headers: { 'Content-Type': 'text/html' } }),
+      () => Response.json({ error: 'not_found' }),
+      () => Response.json({ ...metadataOf('https://evil.example.com'), jwks_uri: 'https://evil.example.com/jwks' }),
     ]
     for (const answer of notHere) {
       const { upstream, outcome } = await issuerAt(ISSUER, { [OAUTH]: answer, [OPENID]: metadataOf(ISSUER) })

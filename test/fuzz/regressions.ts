@@ -154,6 +154,13 @@ const documents: readonly (readonly [document: unknown, ...expected: string[]])[
   [{ issuer: LOGIN, jwks_uri: 'http://keys.example.com' }, 'issuer_unavailable'],
   [{ issuer: LOGIN, jwks_uri: ['https://keys.example.com'] }, 'issuer_unavailable'],
 ]
+/** What the first address answers while the second has this issuer's metadata. */
+const firstDocuments: readonly (readonly [document: unknown, ...expected: string[]])[] = [
+  [{ error: 'not_found' }, 'accepted'],
+  [{ issuer: `${LOGIN}/`, jwks_uri: 'https://attacker.example' }, 'accepted'],
+  [[], 'accepted'],
+  [{ issuer: LOGIN, jwks_uri: 'http://keys.example.com' }, 'issuer_unavailable'],
+]
 
 function answer(body: string): object {
   return { status: 200, contentType: 'application/json', body }
@@ -211,6 +218,14 @@ export const REGRESSIONS: readonly Regression[] = [
   ...documents.map(([document, ...expected]) => ({
     subject: 'metadata',
     input: { first: answer(JSON.stringify(document)) },
+    expected,
+  })),
+  ...firstDocuments.map(([document, ...expected]) => ({
+    subject: 'metadata',
+    input: {
+      first: answer(JSON.stringify(document)),
+      second: answer(JSON.stringify({ issuer: LOGIN, jwks_uri: 'https://keys.example.com' })),
+    },
     expected,
   })),
   ...entries.map(([entry, seal, ...expected]) => ({

@@ -17,7 +17,7 @@ export interface SeenDocument {
   readonly fails: boolean
 }
 
-const MAX_DOCUMENT_BYTES = 512 * 1024
+export const MAX_DOCUMENT_BYTES = 512 * 1024
 
 /** A document as a lenient reader has it, or `undefined`; and whether a strict one would have read the same. */
 export function readDocument({

@@ -1,5 +1,5 @@
 import { type ExpectedToken } from './claims.ts'
-import { readDocument, type SeenDocument } from './key-set.ts'
+import { MAX_DOCUMENT_BYTES, readDocument, type SeenDocument } from './key-set.ts'
 import { type Judgement, refuse } from './token.ts'
 
 export interface SeenMetadata extends SeenDocument {
@@ -28,10 +28,13 @@ export function judgeMetadata(
   const unavailable = refuse('issuer_unavailable')
   for (const seen of documents) {
     if (!seen || saysNotHere(seen)) continue
-    // The first address that says anything else decides, be it with an error.
+    // An outage decides, and so does a document that was not read to its end: it may be this issuer's.
+    if (seen.status !== 200 || seen.fails || seen.body.length > MAX_DOCUMENT_BYTES) break
     const read = readDocument(seen)
     const { issuer: named, jwks_uri: uri } = (read?.document ?? {}) as Record<string, unknown>
-    if (named !== issuer || typeof uri !== 'string' || !mayBeAsked(uri)) break
+    // Somebody else's document is used for nothing, and the other address is asked.
+    if (named !== issuer) continue
+    if (typeof uri !== 'string' || !mayBeAsked(uri)) break
     const reasons = new Set(read?.isStrict ? [] : ['issuer_unavailable'])
     return { judgement: { reasons, token }, mayAsk: [uri] }
   }

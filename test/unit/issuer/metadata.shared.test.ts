@@ -49,6 +49,19 @@ function answer(issuer: unknown = ISSUER, more: Record<string, unknown> = {}): (
   return () => Response.json({ issuer, jwks_uri: `${ISSUER}/jwks`, ...more })
 }
 
+function json(body: string): Response {
+  return new Response(body, { headers: { 'content-type': 'application/json' } })
+}
+
+function brokenBody(): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"error":'))
+      controller.error(new Error('ECONNRESET'))
+    },
+  })
+}
+
 function longLived() {
   return goodClaims({ exp: NOW + 86_400 })
 }
@@ -137,11 +150,36 @@ describe('the second form is asked', () => {
     ['404', () => new Response('', { status: 404 })],
     ['a redirect', () => new Response(null, { status: 302, headers: { location: '/login' } })],
     ['a page with status 200', () => new Response('<html>', { headers: { 'content-type': 'text/html' } })],
+    ['a page that calls itself JSON', () => json('<html>')],
+    ['invalid JSON', () => json('{')],
+    ['an empty body', () => json('')],
+    ['JSON that is no object', () => Response.json([])],
+    ['an empty object', () => Response.json({})],
+    ['an error in JSON with status 200', () => Response.json({ error: 'not_found' })],
+    ['another issuer', answer('https://evil.example')],
+    ['the issuer with a slash', answer(`${ISSUER}/`)],
+    ['a document whose issuer is null', answer(null)],
   ])('after %s', async (_, first) => {
     const { source, upstream } = bench()
     upstream.answers.set(OAUTH, first)
+    upstream.answers.set(OPENID, answer(ISSUER, { found: 'second' }))
+    expect((await source.get({}))['found']).toBe('second')
+    expect(upstream.calls).toEqual([OAUTH, OPENID])
+  })
+
+  test('not after this issuer’s document, however little it says', async () => {
+    const { source, upstream } = bench()
+    upstream.answers.set(OAUTH, () => Response.json({ issuer: ISSUER }))
     upstream.answers.set(OPENID, answer())
-    await source.get({})
+    expect(await source.get({})).toEqual({ issuer: ISSUER })
+    expect(upstream.calls).toEqual([OAUTH])
+  })
+
+  test('but what it says is used no more than what the first one said', async () => {
+    const { source, upstream } = bench()
+    upstream.answers.set(OAUTH, answer('https://evil.example'))
+    upstream.answers.set(OPENID, answer(`${ISSUER}/`))
+    await expect(source.get({})).rejects.toThrow(/"https:\/\/evil\.example".*"https:\/\/login\.example\.com\/"/)
     expect(upstream.calls).toEqual([OAUTH, OPENID])
   })
 
@@ -150,9 +188,8 @@ describe('the second form is asked', () => {
     ['429', () => new Response('', { status: 429 })],
     ['500', () => new Response('', { status: 500 })],
     ['503', () => new Response('', { status: 503 })],
-    ['invalid JSON', () => new Response('{', { headers: { 'content-type': 'application/json' } })],
-    ['JSON that is no object', () => Response.json([])],
-    ['another issuer', answer('https://evil.example')],
+    ['a body that breaks off', () => new Response(brokenBody(), { headers: { 'content-type': 'application/json' } })],
+    ['more than is read', () => json(`{"error":"${'x'.repeat(512 * 1024)}"}`)],
   ])('but not after %s', async (_, first) => {
     const { source, upstream } = bench()
     upstream.answers.set(OAUTH, first)

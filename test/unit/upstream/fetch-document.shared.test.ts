@@ -130,7 +130,7 @@ describe('the request', () => {
   test('that cannot be made says why', async () => {
     const cause = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') })
     const fault = await faultOf(attempt(() => Promise.reject(cause)))
-    expect(fault).toMatchObject({ notHere: false, cause })
+    expect([fault.notHere, fault.cause]).toEqual([false, undefined])
     expect(fault.message).toContain('ECONNREFUSED')
   })
 
@@ -259,7 +259,7 @@ describe('the body', () => {
     '%j is invalid JSON',
     async (body) => {
       const fault = await faultOf(attempt(() => json(body)))
-      expect([fault.notHere, fault.message.includes('invalid JSON')]).toEqual([false, true])
+      expect([fault.notHere, fault.message.includes('invalid JSON')]).toEqual([true, true])
     },
   )
 
@@ -269,7 +269,8 @@ describe('the body', () => {
   })
 
   test.each(['[]', '[{"a":1}]', 'null', '1', '"text"', 'true'])('%s is JSON but no object', async (body) => {
-    expect((await faultOf(attempt(() => json(body)))).message).toContain('no object')
+    const fault = await faultOf(attempt(() => json(body)))
+    expect([fault.notHere, fault.message.includes('no object')]).toEqual([true, true])
   })
 
   test('never stands in a message', async () => {
