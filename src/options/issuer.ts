@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,
   type Check,
+  endpointFault,
   endpointUrl,
   isLocal,
   misconfigured,
@@ -31,6 +32,8 @@ export interface IssuerSettings {
   readonly profile: 'rfc9068' | 'compatible'
   /** The operator put it on this machine, so that its documents may name addresses there. */
   readonly local: boolean
+  /** The derived resource metadata names it, so that clients may discover it. */
+  readonly advertised: boolean
   /** JWTs are verified here. */
   readonly verifiesJwts: boolean
   readonly introspection: IntrospectionSettings | undefined
@@ -69,7 +72,8 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
       '"introspection" beside it, or no token of this issuer could be checked',
     )
   }
-  requireIssuer(given, option, insecureHosts)
+  const sought = soughtInMetadata(given)
+  requireIssuer(given, option, insecureHosts, sought)
   return {
     identifier: given.issuer,
     audience: given.audience === null ? null : given.audience ? new Set(given.audience) : audience,
@@ -79,6 +83,7 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
       isLocal(given.issuer) ||
       given.metadata.from === 'data' ||
       (given.metadata.from === 'url' && isLocal(given.metadata.url)),
+    advertised: isDiscoverable(given.issuer, sought),
     ...given.jwt,
     introspection: given.introspection,
   }
@@ -93,25 +98,47 @@ interface ParsedIssuer {
   readonly introspection: IntrospectionSettings | undefined
 }
 
+/** What of an issuer comes out of its metadata, as opposed to being given. */
+interface Sought {
+  readonly keys: boolean
+  readonly endpoint: boolean
+}
+
+function soughtInMetadata({ jwt, introspection }: ParsedIssuer): Sought {
+  const needsKeys = jwt.verifiesJwts || introspection?.signedResponse === true
+  return {
+    keys: needsKeys && jwt.keys.from === 'metadata',
+    endpoint: introspection !== undefined && introspection.endpoint === undefined,
+  }
+}
+
 function requireIssuer(
-  { issuer, metadata, jwt, introspection }: ParsedIssuer,
+  { issuer, metadata }: ParsedIssuer,
   option: string,
   insecureHosts: readonly string[],
+  sought: Sought,
 ): void {
-  const needsKeys = jwt.verifiesJwts || introspection?.signedResponse === true
-  const keysFromMetadata = needsKeys && jwt.keys.from === 'metadata'
-  const endpointFromMetadata = introspection !== undefined && introspection.endpoint === undefined
   if (metadata.from === 'data') {
     const { issuer: named, jwks_uri: jwksUri, introspection_endpoint: endpoint } = metadata.document
     if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, show(named), `exactly "${issuer}"`)
-    if (keysFromMetadata) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
-    if (endpointFromMetadata) endpointUrl(insecureHosts)(endpoint, `${option}.metadata.introspection_endpoint`)
+    if (sought.keys) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
+    if (sought.endpoint) endpointUrl(insecureHosts)(endpoint, `${option}.metadata.introspection_endpoint`)
   }
-  // An identifier that is no URL can be compared, but nothing can be discovered from it.
-  const discovers = metadata.from === 'discovery' && (keysFromMetadata || endpointFromMetadata)
-  if (!URL.canParse(issuer) && !discovers) return
-  endpointUrl(insecureHosts)(issuer, `${option}.issuer`)
+  const isOnlyCompared = !sought.keys && !sought.endpoint
+  if (!URL.canParse(issuer)) {
+    // Such an identifier can be compared, but nothing can be discovered from it.
+    if (isOnlyCompared || metadata.from !== 'discovery') return
+  }
+  // Nothing is asked at an identifier that is only compared, so that it may be plain http, as AD FS has it.
+  const hosts = isOnlyCompared ? [new URL(issuer).hostname] : insecureHosts
+  endpointUrl(hosts)(issuer, `${option}.issuer`)
   if (issuer.includes('?')) throw misconfigured(`${option}.issuer`, `"${issuer}"`, 'a URL without query')
+}
+
+/** Whether clients can discover an issuer by its identifier. @see RFC 9728 §2, RFC 8414 §2 */
+function isDiscoverable(identifier: string, sought: Sought): boolean {
+  if (!URL.canParse(identifier)) return false
+  return sought.keys || sought.endpoint || endpointFault(new URL(identifier), []) === undefined
 }
 
 function parseMetadataSource(value: unknown, option: string, insecureHosts: readonly string[]): MetadataSource {

@@ -32,9 +32,11 @@ export function parseResourceMetadata(
   if (additions.resource !== undefined && additions.resource !== resource) {
     throw misconfigured(`${option}.resource`, show(additions.resource), `exactly "${resource}", or nothing`)
   }
+  const listed = typeof issuers === 'function' ? [] : issuers.filter(({ advertised }) => advertised)
   const document: ProtectedResourceMetadata = {
     resource,
-    ...(typeof issuers !== 'function' && { authorization_servers: issuers.map(({ identifier }) => identifier) }),
+    // RFC 9728 §3.2 leaves out what has no value.
+    ...(listed.length > 0 && { authorization_servers: listed.map(({ identifier }) => identifier) }),
     bearer_methods_supported: form ? ['header', 'body'] : ['header'],
     ...additions,
   }

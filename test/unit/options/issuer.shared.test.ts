@@ -26,6 +26,7 @@ function refusalOf(issuer: unknown, options: Record<string, unknown> = {}): stri
 const jwk = (await signingKey()).jwk
 const JWKS = { keys: [jwk] }
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 ML-DSA-44 ML-DSA-65 ML-DSA-87'
+const DIALECT = { name: 'x', request: () => {}, read: () => {} }
 const METADATA = { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` }
 
 describe('each option that is wrong is configuration_invalid: named, with what came and what was expected', () => {
@@ -184,6 +185,63 @@ describe('plain http', () => {
     expect(refusalOf({ issuer: 'ftp://idp.internal' }, { insecureHosts: ['idp.internal'] })).toContain('an https URL')
   })
 
+  const ADFS = 'http://adfs.example.com/adfs/services/trust'
+  const endpoint = 'https://adfs.example.com/introspect'
+  const introspection = { endpoint, auth: 'none' }
+  const jwksUri = 'https://adfs.example.com/keys'
+
+  test.each<[string, given: Record<string, unknown>, missing: Record<string, unknown>]>([
+    ['the address of the keys', { jwt: { jwksUri } }, { jwt: {} }],
+    ['the keys', { jwt: { jwks: JWKS } }, { jwt: {} }],
+    ['keys and endpoint', { jwt: { jwksUri }, introspection }, { jwt: { jwksUri }, introspection: { auth: 'none' } }],
+    ['endpoint and keys', { jwt: { jwksUri }, introspection }, { introspection }],
+    ['the endpoint alone', { jwt: false, introspection }, { jwt: false, introspection: { auth: 'none' } }],
+    [
+      'the dialect’s endpoint',
+      { jwt: false, introspection: { auth: 'none', dialect: { ...DIALECT, endpoint } } },
+      { jwt: false, introspection: { auth: 'none', dialect: DIALECT } },
+    ],
+    [
+      'the keys of signed answers',
+      { jwt: { jwksUri }, introspection: { ...introspection, signedResponse: true } },
+      { jwt: false, introspection: { ...introspection, signedResponse: true } },
+    ],
+  ])('is accepted anywhere for an issuer that is only compared: given %s', (_, given, missing) => {
+    expect(refusalOf({ issuer: ADFS, ...given })).toBe('accepted')
+    expect(refusalOf({ issuer: ADFS, ...missing })).toContain('option "issuers[0].issuer": expected an https URL')
+    expect(refusalOf({ issuer: ADFS.replace('http:', 'https:'), ...missing })).toBe('accepted')
+  })
+
+  test.each([
+    ['metadata elsewhere', { metadata: { url: 'https://adfs.example.com/metadata' } }],
+    ['metadata as data', { metadata: { issuer: ADFS, jwks_uri: jwksUri } }],
+  ])('is refused where %s names the addresses: then they are not given', (_, changes) => {
+    expect(refusalOf({ issuer: ADFS, ...changes })).toContain('issuers[0].issuer')
+    expect(refusalOf({ issuer: ADFS, ...changes }, { insecureHosts: ['adfs.example.com'] })).toBe('accepted')
+    expect(refusalOf({ issuer: ADFS, ...changes, jwt: { jwksUri } })).toBe('accepted')
+  })
+
+  test.each(['#x', '?x', '?'])('of an issuer that is only compared has no %s', (end) => {
+    expect(refusalOf({ issuer: ADFS, jwt: { jwksUri } })).toBe('accepted')
+    expect(refusalOf({ issuer: ADFS + end, jwt: { jwksUri } })).toContain('issuers[0].issuer')
+  })
+
+  test.each(['http://user:secret@adfs.example.com', 'ftp://adfs.example.com', 'ws://adfs.example.com'])(
+    '%s is not even compared',
+    (issuer) => {
+      expect(refusalOf({ issuer, jwt: { jwksUri } })).toContain('issuers[0].issuer')
+    },
+  )
+
+  test('of an issuer that is only compared lets nothing else be plain http', () => {
+    const insecure = { jwt: { jwksUri: 'http://adfs.example.com/keys' } }
+    expect(refusalOf({ issuer: ADFS, jwt: { jwksUri } })).toBe('accepted')
+    expect(refusalOf({ issuer: ADFS, ...insecure })).toContain('issuers[0].jwt.jwksUri')
+    const asked = { introspection: { ...introspection, endpoint: 'http://adfs.example.com/introspect' } }
+    expect(refusalOf({ issuer: ADFS, jwt: { jwksUri }, introspection })).toBe('accepted')
+    expect(refusalOf({ issuer: ADFS, jwt: { jwksUri }, ...asked })).toContain('issuers[0].introspection.endpoint')
+  })
+
   test('each address is checked, not the issuer’s alone', () => {
     const insecureHosts = ['idp.internal']
     const issuer = 'http://idp.internal'
@@ -191,6 +249,28 @@ describe('plain http', () => {
     const outside = { jwt: { jwksUri: 'http://cdn.example.com/jwks' } }
     expect(refusalOf({ issuer, ...inside }, { insecureHosts })).toBe('accepted')
     expect(refusalOf({ issuer, ...outside }, { insecureHosts })).toContain('jwt.jwksUri')
+  })
+})
+
+describe('an issuer is on this machine', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['by its identifier', { issuer: 'http://localhost:8080/realm' }],
+    ['by its identifier over https', { issuer: 'https://[::1]:8443' }],
+    ['by another name of this machine', { issuer: 'https://idp.localhost' }],
+    ['by the address of its metadata', { metadata: { url: 'http://127.0.0.1:9000/metadata' } }],
+    ['as its metadata is given', { metadata: METADATA }],
+  ])('%s', (_, changes) => {
+    expect(parse(changes).local).toBe(true)
+  })
+
+  test.each<[string, Record<string, unknown>]>([
+    ['https', {}],
+    ['plain http that is permitted', { issuer: 'http://idp.internal' }],
+    ['plain http that is only compared', { issuer: 'http://adfs.example.com', jwt: { jwks: JWKS } }],
+    ['plain http of its metadata', { metadata: { url: 'http://idp.internal/metadata' } }],
+    ['keys that are here', { jwt: { jwksUri: 'http://127.0.0.1/keys' } }],
+  ])('but not for %s', (_, changes) => {
+    expect(parse(changes, ['idp.internal']).local).toBe(false)
   })
 })
 
@@ -205,6 +285,7 @@ describe('what is accepted', () => {
       algorithms: new Set(ALGORITHMS.split(' ')),
       profile: 'rfc9068',
       local: false,
+      advertised: true,
       verifiesJwts: true,
       introspection: undefined,
     })

@@ -60,7 +60,7 @@ describe('the address is the resource’s with the well-known segment after its 
     const refusal = await api
       .authenticate({ method: 'GET', url: RESOURCE, headers: {} })
       .catch((error: unknown) => error)
-    expect(api.challenge(refusal).headers).toEqual({ 'WWW-Authenticate': 'Bearer' })
+    expect(api.challenge(refusal).headers['WWW-Authenticate']).toBe('Bearer')
   })
 
   test('http is advertised for hosts in insecureHosts', () => {
@@ -74,7 +74,7 @@ describe('the address is the resource’s with the well-known segment after its 
     const refusal = await api
       .authenticate({ method: 'GET', url: RESOURCE, headers: {} })
       .catch((error: unknown) => error)
-    expect(api.challenge(refusal).headers).toEqual({ 'WWW-Authenticate': 'Bearer' })
+    expect(api.challenge(refusal).headers['WWW-Authenticate']).toBe('Bearer')
   })
 })
 
@@ -86,6 +86,28 @@ describe('the document', () => {
       authorization_servers: [ISSUER, 'https://b.example.com/realm'],
       bearer_methods_supported: ['header'],
     })
+  })
+
+  test('names only issuers that a client can discover', () => {
+    const keys = { jwt: { jwksUri: 'https://login.example.com/keys' } }
+    const insecureHosts = ['idp.internal']
+    const listed = [
+      { issuer: ISSUER, ...keys },
+      { issuer: 'http://localhost:8080', ...keys },
+      { issuer: 'http://127.0.0.1:9000/realm' },
+      { issuer: 'http://idp.internal/fetched-from' },
+    ]
+    const left = [
+      { issuer: 'http://adfs.example.com/adfs/services/trust', ...keys },
+      { issuer: 'http://idp.internal/only-compared', ...keys },
+      { issuer: 'accounts.example.com', ...keys },
+    ]
+    expect(serverFor({ issuers: [...left, ...listed], insecureHosts }).metadata().authorization_servers).toEqual(
+      listed.map(({ issuer }) => issuer),
+    )
+    expect(serverFor({ issuers: left, insecureHosts }).metadata()).not.toHaveProperty('authorization_servers')
+    const resourceMetadata = { authorization_servers: left.map(({ issuer }) => issuer) }
+    expect(serverFor({ issuers: left, insecureHosts, resourceMetadata }).metadata()).toMatchObject(resourceMetadata)
   })
 
   test('says so where a form body is taken', () => {
