@@ -52,13 +52,34 @@ function saysNotHere({ isAnswered, status, contentType }: SeenMetadata): boolean
 function mayBeAsked(address: string): boolean {
   if (!URL.canParse(address)) return false
   const { protocol, hostname, username, password, hash } = new URL(address)
-  const host = hostname.replace(/\.$/, '')
-  const isHere =
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    /^127(?:\.\d+){3}$/.test(host) ||
-    ['0.0.0.0', '[::]', '[::1]'].includes(host) ||
-    host.startsWith('[::ffff:7f') ||
-    host.startsWith('[::ffff:0:0')
-  return protocol === 'https:' && username === '' && password === '' && hash === '' && !isHere
+  return protocol === 'https:' && username === '' && password === '' && hash === '' && !isHere(hostname)
+}
+
+const NAMES_OF_THIS_MACHINE = ['localhost', 'localhost.localdomain', 'ip6-localhost', 'ip6-loopback']
+
+function isHere(hostname: string): boolean {
+  const labels = hostname.split('.')
+  while (labels.at(-1) === '') labels.pop()
+  const host = labels.join('.')
+  if (NAMES_OF_THIS_MACHINE.includes(host) || labels.at(-1) === 'localhost') return true
+  if (/^localhost[46](?:\.localdomain[46])?$/.test(host)) return true
+  const groups = host.startsWith('[') ? groupsOf(host.slice(1, -1)) : undefined
+  const bytes = groups ? embeddedIpv4(groups) : labels.map(Number)
+  return bytes !== undefined && bytes.length === 4 && (bytes[0] === 127 || bytes[0] === 0)
+}
+
+/** The eight numbers of an IPv6 address. */
+function groupsOf(address: string): readonly number[] {
+  const [before = [], after] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = after ? Array<string>(8 - before.length - after.length).fill('0') : []
+  return [...before, ...zeros, ...(after ?? [])].map((group) => Number.parseInt(group, 16))
+}
+
+/** The IPv4 address that an IPv6 address stands for; of `::` and `::1` the one that they behave like. */
+function embeddedIpv4(groups: readonly number[]): readonly number[] | undefined {
+  const [high = 0, low = 0] = groups.slice(6)
+  const prefix = groups.slice(0, 6).join(' ')
+  if (prefix === '0 0 0 0 0 0' && high === 0) return low > 1 ? undefined : [127, 0, 0, 1]
+  const known = ['0 0 0 0 0 0', '0 0 0 0 0 65535', '0 0 0 0 65535 0', '100 65435 0 0 0 0']
+  return known.includes(prefix) ? [high >> 8, high & 255, low >> 8, low & 255] : undefined
 }
