@@ -5,7 +5,7 @@ import type { ChallengeResponse } from '../respond.ts'
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** JSON. */
+  /** JSON; empty with status 204. */
   readonly body: string
 }
 
@@ -23,6 +23,25 @@ export function metadataAnswer(api: Pick<ResourceServer, 'metadata'>): Answer {
       'Access-Control-Allow-Origin': '*',
     },
     body: JSON.stringify(api.metadata()),
+  }
+}
+
+/**
+ * Lets every script read the metadata document: a browser asks first where the script sends header fields of its own, as MCP
+ * clients do. The document is public, and nothing here permits credentials.
+ *
+ * @see https://fetch.spec.whatwg.org/#cors-preflight-fetch
+ */
+export function metadataPreflightAnswer(): Answer {
+  return {
+    status: 204,
+    headers: {
+      'Access-Control-Allow-Origin': '*',
+      'Access-Control-Allow-Methods': 'GET, HEAD',
+      'Access-Control-Allow-Headers': '*',
+      'Access-Control-Max-Age': '86400',
+    },
+    body: '',
   }
 }
 

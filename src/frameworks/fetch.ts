@@ -4,7 +4,7 @@ import { boolean, functionOf, objectOf, optional, withDefault } from '../options
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
-import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
+import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
 export type ResourceServerSource<Claims = JwtClaims, Env = unknown> =
@@ -28,7 +28,10 @@ export type ProtectedHandler<Claims, Env, Token = AccessToken<Claims>> = (
 export interface ProtectOptions {
   /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
   readonly optional?: boolean
-  /** Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. */
+  /**
+   * Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. The metadata document
+   * answers its own.
+   */
   readonly preflight?: (request: Request) => Response | Promise<Response>
 }
 
@@ -84,7 +87,11 @@ export function protect<Claims, Env>(
   return async (request, env, ctx) => {
     const api = resourceServerOf(source, env as Env)
     if (addressesMetadata(api, request.method, request.url)) return respond(metadataAnswer(api), request)
-    if (preflight && isPreflight(request)) return preflight(request)
+    if (isPreflight(request)) {
+      const asked = request.headers.get('Access-Control-Request-Method') ?? ''
+      if (addressesMetadata(api, asked, request.url)) return respond(metadataPreflightAnswer(), request)
+      if (preflight) return preflight(request)
+    }
     const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
     let token: AccessToken<Claims> | undefined
     try {
@@ -105,7 +112,12 @@ export function protect<Claims, Env>(
 
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
 export function metadataHandler<Claims, Env>(source: ResourceServerSource<Claims, Env>): FetchHandler<Env> {
-  return async (request, env) => respond(metadataAnswer(resourceServerOf(source, env as Env)), request)
+  return async (request, env) => {
+    const answer = isPreflight(request)
+      ? metadataPreflightAnswer()
+      : metadataAnswer(resourceServerOf(source, env as Env))
+    return respond(answer, request)
+  }
 }
 
 const made = new WeakMap<object, unknown>()
@@ -129,5 +141,5 @@ function isPreflight({ method, headers }: Request): boolean {
 }
 
 function respond({ status, headers, body }: Answer, { method }: Request): Response {
-  return new Response(method === 'HEAD' ? null : body, { status, headers })
+  return new Response(method === 'HEAD' || status === 204 ? null : body, { status, headers })
 }

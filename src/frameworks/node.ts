@@ -17,7 +17,7 @@ import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
 import { isThenable } from '../thenable.ts'
-import { addressesMetadata, type Answer, metadataAnswer, refusalAnswer } from './answer.ts'
+import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 import { readFormAhead } from './node-form.ts'
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
@@ -31,7 +31,10 @@ export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
 export interface ProtectOptions {
   /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
   readonly optional?: boolean
-  /** Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. */
+  /**
+   * Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. The metadata document
+   * answers its own.
+   */
   readonly preflight?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /**
    * Receives what the handler throws, other than a denial. Where it leaves the request unanswered, the client gets a 500; an
@@ -108,7 +111,11 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
   const listener: NodeHandler = async (request, response) => {
     const view = viewOf(request, origin, proxies)
     if (addressesMetadata(api, view.method, view.url)) return respond(response, metadataAnswer(api))
-    if (preflight && isPreflight(request)) return preflight(request, response)
+    if (isPreflight(request)) {
+      const asked = String(request.headers['access-control-request-method'])
+      if (addressesMetadata(api, asked, view.url)) return respond(response, metadataPreflightAnswer())
+      if (preflight) return preflight(request, response)
+    }
     const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
     let token: AccessToken<Claims> | undefined
     try {
@@ -167,7 +174,8 @@ function cutOff(response: ServerResponse): void {
 
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
 export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
-  return async (_, response) => respond(response, metadataAnswer(api))
+  return async (request, response) =>
+    respond(response, isPreflight(request) ? metadataPreflightAnswer() : metadataAnswer(api))
 }
 
 // What a handler may have said of an answer that it then did not give.

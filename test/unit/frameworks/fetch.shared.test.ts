@@ -251,6 +251,72 @@ describe('a CORS preflight', () => {
   })
 })
 
+describe('a CORS preflight of the protected resource metadata', () => {
+  const headers = {
+    Origin: 'https://inspector.example.com',
+    'Access-Control-Request-Method': 'GET',
+    'Access-Control-Request-Headers': 'mcp-protocol-version',
+  }
+
+  /** What browsers look at. */
+  function readPermission(response: Response): readonly unknown[] {
+    const names = ['Origin', 'Methods', 'Headers', 'Credentials']
+    return [response.status, ...names.map((name) => response.headers.get(`Access-Control-Allow-${name}`))]
+  }
+
+  const permitted = [204, '*', 'GET, HEAD', '*', null]
+
+  test.each(['GET', 'HEAD'])('permits %s to every origin, with every field', async (method) => {
+    const { api } = await fixture()
+    const init = { method: 'OPTIONS', headers: { ...headers, 'Access-Control-Request-Method': method } }
+    for (const handler of [protect(api, scope('a'), hello), metadataHandler(api), metadataHandler(() => api)]) {
+      const response = await handler(request(undefined, init, METADATA_URL))
+      expect(readPermission(response)).toEqual(permitted)
+      expect(response.headers.get('Access-Control-Max-Age')).toBe('86400')
+      expect(await response.text()).toBe('')
+    }
+  })
+
+  test('is answered by the document, and the option `preflight` answers for all else', async () => {
+    const { api } = await fixture()
+    const handler = protect(api, scope('a'), hello, { preflight })
+    expect(readPermission(await handler(request(undefined, { method: 'OPTIONS', headers }, METADATA_URL)))).toEqual(
+      permitted,
+    )
+    for (const [url, changes] of [
+      ['https://api.example.com/orders', {}],
+      [`${METADATA_URL}/other`, {}],
+      [METADATA_URL, { 'Access-Control-Request-Method': 'POST' }],
+      [METADATA_URL, { 'Access-Control-Request-Method': 'DELETE' }],
+    ] as const) {
+      const init = { method: 'OPTIONS', headers: { ...headers, ...changes } }
+      expect((await handler(request(undefined, init, url))).headers.get('X-Preflight')).toBe('1')
+      expect((await protect(api, hello)(request(undefined, init, url))).status).toBe(401)
+    }
+  })
+
+  test.each(['Origin', 'Access-Control-Request-Method'])('is none without %s', async (name) => {
+    const { api } = await fixture()
+    const init = { method: 'OPTIONS', headers: Object.fromEntries(Object.entries(headers).filter(([n]) => n !== name)) }
+    expect((await protect(api, hello)(request(undefined, init, METADATA_URL))).status).toBe(401)
+    expect((await protect(api, hello)(request(await signToken(), init, METADATA_URL))).status).toBe(200)
+  })
+
+  test('is answered nowhere where the document is not served', async () => {
+    const { api } = await fixture({ resourceMetadata: false })
+    const init = { method: 'OPTIONS', headers }
+    expect((await protect(api, hello)(request(undefined, init, METADATA_URL))).status).toBe(401)
+  })
+
+  test('repeats nothing that was sent', async () => {
+    const { api } = await fixture()
+    const marked = { ...headers, Origin: 'https://mark.example', 'Access-Control-Request-Headers': 'x-mark' }
+    const response = await protect(api, hello)(request(undefined, { method: 'OPTIONS', headers: marked }, METADATA_URL))
+    expect(response.status).toBe(204)
+    expect(JSON.stringify([...response.headers])).not.toContain('mark')
+  })
+})
+
 describe('a factory', () => {
   interface Env {
     readonly ISSUER: string

@@ -283,6 +283,47 @@ describe('a CORS preflight', () => {
   })
 })
 
+describe('a CORS preflight of the protected resource metadata', () => {
+  const fields = ['Origin: https://inspector.example.com', 'Access-Control-Request-Method: GET']
+  const options = { preflight: (_, response) => void response.writeHead(204).end() } satisfies ProtectOptions
+
+  test('permits reading it to every origin, with every field', async () => {
+    const { api } = await fixture()
+    for (const handler of [protect(api, scope('a'), hello, options), metadataHandler(api)]) {
+      const { port } = await serve(handler)
+      const asked = [...fields, 'Access-Control-Request-Headers: mcp-protocol-version']
+      const answer = await send(port, [`OPTIONS ${METADATA_PATH} HTTP/1.1`, ...asked])
+      expect([answer.status, answer.body]).toEqual([204, ''])
+      expect(answer.headers).toMatchObject({
+        'access-control-allow-origin': '*',
+        'access-control-allow-methods': 'GET, HEAD',
+        'access-control-allow-headers': '*',
+      })
+    }
+  })
+
+  test.each([
+    ['another path', 'OPTIONS /orders HTTP/1.1', fields],
+    ['another method', `OPTIONS ${METADATA_PATH} HTTP/1.1`, [fields[0] ?? '', 'Access-Control-Request-Method: POST']],
+  ])('for %s it goes to `preflight`, or is a request like any other', async (_, line, asked) => {
+    const { api } = await fixture()
+    const { port } = await serve(protect(api, hello, options))
+    const answer = await send(port, [line, ...asked])
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([204, undefined])
+    const { port: without } = await serve(protect(api, hello))
+    expect((await send(without, [line, ...asked])).status).toBe(401)
+  })
+
+  test.each([
+    ['an origin', fields.slice(1)],
+    ['a requested method', fields.slice(0, 1)],
+  ])('is none without %s', async (_, asked) => {
+    const { api } = await fixture()
+    const { port } = await serve(protect(api, hello))
+    expect((await send(port, [`OPTIONS ${METADATA_PATH} HTTP/1.1`, ...asked])).status).toBe(401)
+  })
+})
+
 describe('the protected resource metadata', () => {
   test('is served without a token', async () => {
     const { api } = await fixture()
