@@ -5,6 +5,7 @@ export type JsonObject = { readonly [name: string]: Json | undefined }
 const MAX_DEPTH = 64
 const COLON = 0x3a
 const BACKSLASH = 0x5c
+const UNICODE_ESCAPE = String.raw`\u`
 
 // `ignoreBOM` keeps a byte-order mark in the text, where JSON.parse then refuses it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -13,8 +14,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  * Parses UTF-8 JSON that holds one object, and freezes it whole; returns `undefined` for all else.
  *
  * Stricter than `JSON.parse`: a repeated member name, a number that is not finite (`1e999`), a member called `__proto__`,
- * a byte-order mark, invalid UTF-8 and a nesting deeper than 64 are refused, since other parsers read each of them
- * differently.
+ * a byte-order mark, invalid UTF-8, half a surrogate pair (`\ud800`) and a nesting deeper than 64 are refused, since other
+ * parsers read each of them differently.
  */
 export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
   let text: string
@@ -27,7 +28,16 @@ export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
   }
   if (!isObject(value)) return undefined
   // A repeated name is written twice but kept once: then fewer members were kept than colons were written.
-  return sealedMembers(value, 0) === writtenMembers(text) ? (value as JsonObject) : undefined
+  if (sealedMembers(value, 0) !== writtenMembers(text)) return undefined
+  // UTF-8 holds no half of a pair, so that one stands as an escape: nearly no text has any.
+  if (text.includes(UNICODE_ESCAPE) && !isWellFormed(value)) return undefined
+  return value as JsonObject
+}
+
+function isWellFormed(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner))
 }
 
 /** Copies a value into strict JSON and freezes it whole; returns `undefined` where that makes no object. */

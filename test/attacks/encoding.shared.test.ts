@@ -17,6 +17,33 @@ function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
+describe('a text has one meaning', () => {
+  test('refuses half a surrogate pair: two such subjects are one once they are written as UTF-8', async () => {
+    const subject = (text: string): string => payloadText().replace('user-1', text)
+    const header = await headerText()
+    const halves = [String.raw`user-\ud800`, String.raw`user-\udfff`, String.raw`user-\uDC3B\uD83D`]
+    await expectRefused(
+      await signRaw(header, subject(String.raw`user-\ud83d\udc3b`)),
+      await Promise.all(halves.map((half) => signRaw(header, subject(half)))),
+      'token_malformed',
+    )
+    const written = halves.map((half) => new TextEncoder().encode(JSON.parse(`"${half}"`) as string).join())
+    expect(written[0]).toBe(written[1])
+  })
+
+  test('refuses it in a header and in the name of a claim, too', async () => {
+    const half = String.raw`"\ud800":1`
+    await expectRefused(
+      await signToken(),
+      [
+        await signRaw(await headerText(`,${half}`), payloadText()),
+        await signRaw(await headerText(), payloadText(`,${half}`)),
+      ],
+      'token_malformed',
+    )
+  })
+})
+
 describe('one token has one spelling', () => {
   test('refuses a signature with padding, white space, line ends or the alphabet of plain base64', async () => {
     const good = await signToken()

@@ -60,7 +60,8 @@ const tokens: readonly (readonly [input: TokenRecipe, ...expected: string[]])[] 
   [token('a-ed', { payload: ['{', '\xef\xbb\xbf{'] }), ...MALFORMED],
   [claim('"a":"\xc0\x80"'), ...MALFORMED],
   [claim('"a":"\xed\xa0\x80"'), ...MALFORMED],
-  [claim('"a":"\\ud800"'), 'accepted'],
+  [claim('"a":"\\ud83d\\udc3b"'), 'accepted'],
+  [claim('"a":"\\ud800"'), 'token_malformed'],
   [token('a-ed', { payload: ['{', ' \n{'] }), 'accepted'],
   [token('a-ed', { header: ['{', ' {'] }), ...MALFORMED],
   // The header.

@@ -3,6 +3,7 @@ export type StrictJson = string | number | boolean | null | readonly StrictJson[
 export type StrictObject = ReadonlyMap<string, StrictJson>
 
 const MAX_LEVELS = 64
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true })
 const SPACE = /[ \t\n\r]*/y
 // JSON forbids control characters: the pattern has to name them.
 // oxlint-disable-next-line no-control-regex
@@ -18,7 +19,7 @@ class NotStrict extends Error {}
 
 /**
  * Reads one JSON object by the grammar, or returns `undefined`: no byte-order mark, valid UTF-8, no name twice, none that is
- * `__proto__`, finite numbers, 64 levels at most. Written apart from what it judges.
+ * `__proto__`, finite numbers, no half of a surrogate pair, 64 levels at most. Written apart from what it judges.
  *
  * @see RFC 8259
  */
@@ -55,7 +56,11 @@ function readAll(text: string): StrictJson {
   function string(): string | undefined {
     take(SPACE)
     const literal = take(STRING)
-    return literal === undefined ? undefined : (JSON.parse(literal) as string)
+    if (literal === undefined) return undefined
+    const value = JSON.parse(literal) as string
+    // Encoded, half a pair becomes another character.
+    if (UTF8.decode(new TextEncoder().encode(value)) !== value) throw new NotStrict('half a surrogate pair')
+    return value
   }
   function number(): number | undefined {
     const literal = take(NUMBER)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseStrictObject } from '../../../src/parse/json.ts'
+import { parseStrictObject, strictCopy } from '../../../src/parse/json.ts'
 
 const BACKSLASH = String.fromCharCode(0x5c)
 const BYTE_ORDER_MARK = '\ufeff'
@@ -110,6 +110,30 @@ describe('is not confused by what strings hold', () => {
   })
 })
 
+describe('refuses half a surrogate pair, which UTF-8 cannot say', () => {
+  test.each([
+    ['a first half alone', '{"sub":"a\\ud83d\\udc3b"}', '{"sub":"a\\ud83d"}'],
+    ['a second half alone', '{"sub":"a\\ud83d\\udc3b"}', '{"sub":"a\\udc3b"}'],
+    ['in capitals', '{"sub":"\\uD83D\\uDC3B"}', '{"sub":"\\uD83D"}'],
+    ['the halves in reverse', '{"sub":"\\ud83d\\udc3b"}', '{"sub":"\\udc3b\\ud83d"}'],
+    ['a first half before another character', '{"sub":"\\ud83d\\udc3b"}', '{"sub":"\\ud83d\\u0041"}'],
+    ['after a whole pair', '{"sub":"🐻\\u0041"}', '{"sub":"🐻\\udfff"}'],
+    ['in a name', '{"\\ud83d\\udc3b":1}', '{"\\ud83d":1}'],
+    ['in an array', '{"aud":["a","\\ud83d\\udc3b"]}', '{"aud":["a","\\ud83d"]}'],
+    ['nested', '{"act":{"sub":"\\ud83d\\udc3b"}}', '{"act":{"sub":"\\ud83d"}}'],
+    ['behind an escaped backslash', '{"sub":"\\\\ud83d"}', '{"sub":"\\\\\\ud83d"}'],
+  ])('%s', (_, good, bad) => {
+    expect(parse(good)).toEqual(JSON.parse(good))
+    expect(() => void JSON.parse(bad)).not.toThrow()
+    expect(parse(bad)).toBeUndefined()
+  })
+
+  test('in a copy of what a dialect made, too', () => {
+    expect(strictCopy({ sub: 'a🐻' })).toEqual({ sub: 'a🐻' })
+    expect(strictCopy({ sub: 'a\ud83d' })).toBeUndefined()
+  })
+})
+
 describe('refuses numbers that are not finite', () => {
   test.each([
     ['at the top', '{"exp":1e308}', '{"exp":1e999}'],
@@ -163,9 +187,9 @@ describe('refuses bytes that are not plain UTF-8', () => {
     expect(parse(`{"a":"${BYTE_ORDER_MARK}"}`)).toEqual({ a: BYTE_ORDER_MARK })
   })
 
-  test('two lone surrogates of two members stay two different names', () => {
-    expect(parse('{"\\ud800":1,"\\ud801":2}')).toBeDefined()
-    expect(parse('{"\\ud800":1,"\\ud800":2}')).toBeUndefined()
+  test('two surrogate pairs of two members stay two different names', () => {
+    expect(parse('{"\\ud83d\\udc3b":1,"\\ud83d\\udc3a":2}')).toBeDefined()
+    expect(parse('{"\\ud83d\\udc3b":1,"\\ud83d\\udc3b":2}')).toBeUndefined()
   })
 })
 
