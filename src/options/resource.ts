@@ -2,7 +2,7 @@ import { arrayOf, type Check, endpointFault, misconfigured, oneOf, plainData, sc
 import type { ProtectedResourceMetadata } from './documents.ts'
 import type { IssuerSettings } from './issuer.ts'
 import type { IssuerResolver } from './public.ts'
-import { isObject } from '../parse/json.ts'
+import { isObject, strictCopy } from '../parse/json.ts'
 
 export interface ResourceMetadataSettings {
   readonly document: ProtectedResourceMetadata
@@ -33,14 +33,17 @@ export function parseResourceMetadata(
     throw misconfigured(`${option}.resource`, show(additions.resource), `exactly "${resource}", or nothing`)
   }
   const listed = typeof issuers === 'function' ? [] : issuers.filter(({ advertised }) => advertised)
-  const document: ProtectedResourceMetadata = {
+  const described: ProtectedResourceMetadata = {
     resource,
     // RFC 9728 §3.2 leaves out what has no value.
     ...(listed.length > 0 && { authorization_servers: listed.map(({ identifier }) => identifier) }),
     bearer_methods_supported: form ? ['header', 'body'] : ['header'],
     ...additions,
   }
-  return { document: Object.freeze(document), url: value === false ? undefined : url }
+  // As clients read it, and frozen whole: every caller of `metadata()` shares it.
+  const document = strictCopy(described) as ProtectedResourceMetadata | undefined
+  if (!document) throw misconfigured(option, show(value), 'what JSON can say')
+  return { document, url: value === false ? undefined : url }
 }
 
 // Members beyond these may be anything: RFC 9728 §2 leaves room for more.

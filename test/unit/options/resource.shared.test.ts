@@ -21,6 +21,11 @@ function refusalOf(changes: Record<string, unknown>): string {
   }
 }
 
+function everyObjectIn(value: unknown): readonly object[] {
+  if (typeof value !== 'object' || value === null) return []
+  return [value, ...Object.values(value).flatMap(everyObjectIn)]
+}
+
 const WELL_KNOWN = '/.well-known/oauth-protected-resource'
 
 describe('the address is the resource’s with the well-known segment after its host', () => {
@@ -140,6 +145,19 @@ describe('the document', () => {
     expect(Object.isFrozen(api.metadata())).toBe(true)
   })
 
+  test('is frozen to the bottom: no caller adds an authorization server for the others', () => {
+    const resourceMetadata = { 'x-tenants': [{ name: 'a', servers: ['https://a.example.com'] }] }
+    const document = serverFor({ resourceMetadata }).metadata()
+    expect(document).toMatchObject({ authorization_servers: [ISSUER], ...resourceMetadata })
+    for (const value of everyObjectIn(document)) expect(Object.isFrozen(value)).toBe(true)
+    expect(() => (document.authorization_servers as string[]).push('https://evil.example')).toThrow(TypeError)
+  })
+
+  test('is what clients read: as JSON says it, at creation', () => {
+    const when = new Date(0)
+    expect(serverFor({ resourceMetadata: { when } }).metadata()['when']).toBe('1970-01-01T00:00:00.000Z')
+  })
+
   test('is there without an address too', () => {
     expect(serverFor({ resourceMetadata: false }).metadata().resource).toBe(RESOURCE)
     expect(serverFor({ resource: 'urn:example:orders' }).metadata().resource).toBe('urn:example:orders')
@@ -185,6 +203,17 @@ describe('what is wrong is configuration_invalid: named, with what came and what
     expect(refusalOf({ resource: 'urn:example:orders', resourceMetadata: {} })).toContain('option "resourceMetadata"')
     expect(refusalOf({ resource: 'urn:example:orders', resourceMetadata: false })).toBe('accepted')
     expect(refusalOf({ resource: 'urn:example:orders' })).toBe('accepted')
+  })
+
+  test('what JSON cannot say', () => {
+    const circle: Record<string, unknown> = {}
+    circle['circle'] = circle
+    expect(refusalOf({ resourceMetadata: { limit: 1 } })).toBe('accepted')
+    for (const limit of [1n, Number.NaN, circle, '\ud800']) {
+      expect(refusalOf({ resourceMetadata: { limit } })).toContain(
+        'option "resourceMetadata": expected what JSON can say',
+      )
+    }
   })
 
   test('what is no data', () => {
