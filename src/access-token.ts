@@ -17,7 +17,8 @@ type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /**
  * Reads the registered claims into an `AccessToken`, each checked for type and bounds, whatever brought them: a JWT or an
- * introspection answer. A claim that is `null` is absent.
+ * introspection answer. A claim that is `null` is absent. `acr`, `amr` and `auth_time` only inform: a malformed one is left
+ * out of `authentication`.
  *
  * Does not check what the claims say: not the issuer, the audience, the client or the clock, save that `exp` is no
  * millisecond value.
@@ -104,17 +105,23 @@ function member(claims: JsonObject, name: string): unknown {
 function text(claims: JsonObject, name: string): string | undefined {
   const value = member(claims, name)
   if (value === undefined) return undefined
-  if (typeof value !== 'string' || value === '') throw invalid(name, 'a non-empty string', value)
+  if (!isText(value)) throw invalid(name, 'a non-empty string', value)
   return value
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }
 
 function time(claims: JsonObject, name: string): number | undefined {
   const value = member(claims, name)
   if (value === undefined) return undefined
-  if (typeof value !== 'number' || !(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) {
-    throw invalid(name, 'a number of seconds', value)
-  }
+  if (!isTime(value)) throw invalid(name, 'a number of seconds', value)
   return value
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 }
 
 function object(claims: JsonObject, name: string): JsonObject | undefined {
@@ -164,16 +171,18 @@ function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
   return Object.freeze({ ...(jkt !== undefined && { jkt }), ...(x5t !== undefined && { 'x5t#S256': x5t }) })
 }
 
+/**
+ * Reads the claims that only inform; a malformed one is left out. AD FS sends `auth_time` as text, and others send `amr` as
+ * one string. A requirement on such a claim then fails closed.
+ */
 function readAuthentication(claims: JsonObject): AccessToken['authentication'] {
-  const acr = text(claims, 'acr')
-  const authTimeSeconds = time(claims, 'auth_time')
-  const methods = member(claims, 'amr')
-  const amr = strings(methods)
-  if (methods !== undefined && !amr) throw invalid('amr', 'an array of strings', methods)
+  const acr = member(claims, 'acr')
+  const authTimeSeconds = member(claims, 'auth_time')
+  const amr = strings(member(claims, 'amr'))
   const authentication: Draft<AccessToken['authentication']> = {}
-  if (acr !== undefined) authentication.acr = acr
+  if (isText(acr)) authentication.acr = acr
   if (amr) authentication.amr = amr
-  if (authTimeSeconds !== undefined) authentication.authTimeSeconds = authTimeSeconds
+  if (isTime(authTimeSeconds)) authentication.authTimeSeconds = authTimeSeconds
   return Object.freeze(authentication)
 }
 

@@ -33,7 +33,7 @@ export interface AccessToken<Claims = JwtClaims> {
   readonly tokenId?: string
   /** `cnf`: the key that the sender must prove. @see RFC 7800 §3.1 */
   readonly confirmation?: { readonly jkt?: string; readonly 'x5t#S256'?: string }
-  /** How and when the subject authenticated. @see RFC 9068 §2.2.1 */
+  /** How and when the subject authenticated; a malformed claim is left out here. @see RFC 9068 §2.2.1 */
   readonly authentication: {
     readonly acr?: string
     readonly amr?: readonly string[]

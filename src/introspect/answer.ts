@@ -40,7 +40,6 @@ export function readAnswer(answer: JsonObject, issuer: Issuer, toScopes: ScopeRe
   if (iss !== undefined && iss !== issuer.identifier) {
     throw new BearwardError('issuer_untrusted', `member \`iss\`: expected "${issuer.identifier}", got ${quote(iss)}`)
   }
-  text(answer, 'username')
   const read = readClaims(answer, issuer, toScopes, nowMs)
   if (isDpop(answer) && !read.accessToken.confirmation) {
     throw new BearwardError(

@@ -79,7 +79,7 @@ describe('times', () => {
   test.each(['1e999', '-1e999', '1e308', '9007199254740993', '-9007199254740993', '1e16'])(
     'a number beyond 2^53 − 1 is refused in every time: %s',
     async (value) => {
-      for (const name of ['exp', 'iat', 'nbf', 'auth_time']) {
+      for (const name of ['exp', 'iat', 'nbf']) {
         expect(await outcomeOfText(name, `${name === 'exp' ? NOW + 300 : NOW - 10}`)).toBe('accepted')
         expect(await outcomeOfText(name, value)).toMatch(/^(claim_invalid|token_malformed)$/)
       }

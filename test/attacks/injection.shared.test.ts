@@ -66,7 +66,7 @@ describe('what an attacker writes stays out of headers, and harmless in messages
     ['aud', (aud) => signToken(goodClaims({ aud }))],
     ['aud in an array', (aud) => signToken(goodClaims({ aud: [aud, aud] }))],
     ['exp', (exp) => signToken(goodClaims({ exp }))],
-    ['amr', (amr) => signToken(goodClaims({ amr }))],
+    ['act', (act) => signToken(goodClaims({ act }))],
     ['scp', (scp) => signToken(goodClaims({ scope: [scp, 1] }))],
     ['cnf', (cnf) => signToken(goodClaims({ cnf }))],
     ['a member of cnf', (method) => signToken(goodClaims({ cnf: { [method]: 1, jkt: method } }))],

@@ -219,15 +219,13 @@ function forbidden(token: string): string | undefined {
   const wrong = (names: readonly string[], fits: (value: unknown) => boolean): boolean =>
     names.some((name) => given.has(name) && !fits(given.get(name)))
   if (['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'].some((name) => !given.has(name))) return 'missing'
-  if (wrong(['sub', 'jti', 'client_id', 'cid', 'azp', 'appid', 'acr'], isText)) return 'text'
-  if (
-    wrong(['exp', 'iat', 'nbf', 'auth_time'], (value) => Number.isFinite(value) && Math.abs(value as number) < 2 ** 53)
-  )
+  if (wrong(['sub', 'jti', 'client_id', 'cid', 'azp', 'appid'], isText)) return 'text'
+  if (wrong(['exp', 'iat', 'nbf'], (value) => Number.isFinite(value) && Math.abs(value as number) < 2 ** 53))
     return 'time'
   if (wrong(['aud'], (value) => typeof value === 'string' || isTexts(value))) return 'aud'
   const scope = given.get('scope') ?? given.get('scp')
   if (scope !== undefined && typeof scope !== 'string' && !isTexts(scope)) return 'scope'
-  if (wrong(['amr'], isTexts) || wrong(['act'], isMap)) return 'shape'
+  if (wrong(['act'], isMap)) return 'shape'
   if (
     wrong(
       ['authorization_details'],

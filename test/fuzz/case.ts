@@ -107,7 +107,16 @@ function failureOf(answer: Answer, { reasons, token }: Judgement): CaseOutcome['
 
 function read(token: AccessToken): ExpectedToken {
   const { issuer, subject, clientId, audience, scopes, expiresAtSeconds } = token
-  return { issuer, subject, clientId, audience, scopes, expiresAtSeconds }
+  const { acr, amr, authTimeSeconds } = token.authentication
+  return {
+    issuer,
+    subject,
+    clientId,
+    audience,
+    scopes,
+    expiresAtSeconds,
+    authentication: { acr, amr, authTimeSeconds },
+  }
 }
 
 async function repeatFailure(prepared: Prepared, first: Answer): Promise<CaseOutcome['failure']> {

@@ -13,6 +13,11 @@ export interface ExpectedToken {
   readonly audience: readonly string[]
   readonly scopes: readonly string[]
   readonly expiresAtSeconds: number | undefined
+  readonly authentication: {
+    readonly acr: string | undefined
+    readonly amr: readonly string[] | undefined
+    readonly authTimeSeconds: number | undefined
+  }
 }
 
 export interface Recipient {
@@ -20,8 +25,9 @@ export interface Recipient {
   readonly clients?: readonly string[]
 }
 
-const TEXTS = ['sub', 'jti', 'client_id', 'cid', 'appid', 'azp', 'acr']
-const TIMES = ['exp', 'iat', 'nbf', 'auth_time']
+// `acr`, `amr` and `auth_time` only inform: nothing is decided by them, and so nothing is refused for them.
+const TEXTS = ['sub', 'jti', 'client_id', 'cid', 'appid', 'azp']
+const TIMES = ['exp', 'iat', 'nbf']
 const TEN_YEARS_SECONDS = 10 * 366 * 86_400
 
 /** A claim that is `null` is absent. */
@@ -52,7 +58,6 @@ export function invalidClaims(claims: StrictObject, now: number): readonly strin
     [TEXTS, isText],
     [TIMES, isTime],
     [['aud', scope], (value) => typeof value === 'string' || isTexts(value)],
-    [['amr'], isTexts],
     [['act'], (value) => value instanceof Map],
     [['cnf'], (value) => value instanceof Map && ['jkt', 'x5t#S256'].every((name) => isTextOrAbsent(value, name))],
     [['authorization_details'], (value) => Array.isArray(value) && value.every(isDetail)],
@@ -116,6 +121,17 @@ export function expectedToken(claims: StrictObject, issuer: string): ExpectedTok
     audience: audienceOf(claims),
     scopes: [...new Set(words.filter((word) => word !== ''))],
     expiresAtSeconds: given(claims, 'exp') as number | undefined,
+    authentication: authenticationOf(claims),
+  }
+}
+
+/** What only informs is left out where it is malformed. */
+function authenticationOf(claims: StrictObject): ExpectedToken['authentication'] {
+  const [acr, amr, time] = ['acr', 'amr', 'auth_time'].map((name) => given(claims, name))
+  return {
+    acr: isText(acr) ? acr : undefined,
+    amr: isTexts(amr) ? amr : undefined,
+    authTimeSeconds: time !== undefined && isTime(time) ? (time as number) : undefined,
   }
 }
 

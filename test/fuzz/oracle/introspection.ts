@@ -53,7 +53,7 @@ export function judgeAnswer(seen: SeenAnswer, issuer: AnsweringIssuer, now: numb
 
 function answerReasons(answer: StrictObject, { identifier }: AnsweringIssuer, now: number): Reasons {
   const reasons = new Set<string>()
-  const words = ['token_type', 'token_use', 'iss', 'username'].map((name) => given(answer, name))
+  const words = ['token_type', 'token_use', 'iss'].map((name) => given(answer, name))
   const areWords = words.every((word) => word === undefined || typeof word === 'string')
   if (!areWords || invalidClaims(answer, now).length > 0) reasons.add(UNAVAILABLE)
   const [type, use, iss] = words

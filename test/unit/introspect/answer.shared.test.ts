@@ -16,11 +16,9 @@ describe('a member of the wrong type is the issuer’s fault', () => {
     ['client_id', 'client-1', [7, '', {}, false]],
     ['cid', 'client-1', [7]],
     ['azp', 'client-1', [7]],
-    ['username', 'ada', [7, {}, ['ada'], false]],
     ['exp', NOW + 300, [`${NOW + 300}`, {}, true, (NOW + 300) * 1000, 2 ** 53]],
     ['nbf', NOW, [`${NOW}`, [NOW], 2 ** 53]],
     ['iat', NOW, [`${NOW}`, {}, NOW + 301]],
-    ['auth_time', NOW, [`${NOW}`]],
     ['aud', ['https://api.example.com'], [7, {}, ['https://api.example.com', 7]]],
     ['scope', 'a b', [7, {}, ['a', 7], true]],
     ['scope', ['a', 'b'], [[null]]],
@@ -31,8 +29,6 @@ describe('a member of the wrong type is the issuer’s fault', () => {
       [{ type: 'payment' }],
       [{ type: 'payment' }, ['payment'], [{}], [{ type: 7 }], 'payment'],
     ],
-    ['acr', 'gold', [7]],
-    ['amr', ['pwd'], ['pwd', [7]]],
     ['iss', ISSUER, [7, {}, [ISSUER], true]],
     ['token_type', 'Bearer', [7, {}, ['Bearer'], true]],
   ])('%s', async (name, good, wrong) => {
@@ -51,6 +47,27 @@ describe('a member of the wrong type is the issuer’s fault', () => {
 
   test.each([['an array'], [7], [true]])('`cnf` that is no object: %j', async (cnf) => {
     expect(await outcomeOf({ cnf })).toBe('issuer_unavailable')
+  })
+})
+
+describe('a member that only informs', () => {
+  test.each<[string, unknown, unknown[]]>([
+    ['username', 'ada', ['', 7, {}, ['ada'], false]],
+    ['auth_time', NOW, [`${NOW}`, '2026-01-01T00:00:00.000Z', {}, 2 ** 53]],
+    ['acr', 'gold', ['', 7, ['gold']]],
+    ['amr', ['pwd'], ['pwd', [7], ['pwd', { method: 'otp' }]]],
+  ])('refuses nothing when it is malformed: %s', async (name, good, wrong) => {
+    for (const value of [good, ...wrong]) {
+      const { api } = await introspecting({ reply: () => Response.json(goodAnswer({ [name]: value })) })
+      const { authentication, claims } = await api.verify(opaque())
+      expect(claims[name]).toEqual(value)
+      if (value !== good) expect(authentication).toEqual({})
+    }
+  })
+
+  test('the twin on which something hangs is the issuer’s fault still', async () => {
+    expect(await outcomeOf({ auth_time: 'then' })).toBe('accepted')
+    expect(await outcomeOf({ auth_time: 'then', nbf: 'then' })).toBe('issuer_unavailable')
   })
 })
 
