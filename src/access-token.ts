@@ -17,8 +17,8 @@ type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /**
  * Reads the registered claims into an `AccessToken`, each checked for type and bounds, whatever brought them: a JWT or an
- * introspection answer. A claim that is `null` is absent. `acr`, `amr` and `auth_time` only inform: a malformed one is left
- * out of `authentication`.
+ * introspection answer. A claim that is `null` is absent, and so is an empty `sub`, which servers write where a token has no
+ * subject. `acr`, `amr` and `auth_time` only inform: a malformed one is left out of `authentication`.
  *
  * Does not check what the claims say: not the issuer, the audience, the client or the clock, save that `exp` is no
  * millisecond value.
@@ -31,7 +31,7 @@ export function readAccessToken(
   toScopes: ScopeReader,
   nowMs: number,
 ): ReadToken {
-  const subject = text(claims, 'sub')
+  const subject = member(claims, 'sub') === '' ? undefined : text(claims, 'sub')
   const clientId = readClientId(claims)
   const issuedAtSeconds = time(claims, 'iat')
   const expiresAtSeconds = time(claims, 'exp')

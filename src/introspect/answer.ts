@@ -106,13 +106,10 @@ function wrongType(message: string): BearwardError {
  *
  * @throws {BearwardError} issuer_unavailable: an issuer that contradicts itself is not to be relied on
  */
-export function requireAgreement(
-  jwt: AccessToken<unknown>,
-  answer: AccessToken<unknown>,
-  { identifier }: Issuer,
-): void {
+export function requireAgreement(jwt: AccessToken<unknown>, answer: AccessToken, { identifier }: Issuer): void {
   const pairs = [
-    ['sub', jwt.subject, answer.subject],
+    // An empty `sub` is absent elsewhere. Here it would let an issuer take the subject of a JWT away unseen.
+    ['sub', jwt.subject, answer.claims['sub'] ?? undefined],
     ['client_id', jwt.clientId, answer.clientId],
     ['exp', jwt.expiresAtSeconds, answer.expiresAtSeconds],
     ['cnf.jkt', jwt.confirmation?.jkt, answer.confirmation?.jkt],

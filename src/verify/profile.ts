@@ -65,7 +65,8 @@ function own(claims: JwtClaims, name: string): unknown {
 }
 
 function has(claims: JwtClaims, name: string): boolean {
-  return own(claims, name) !== undefined
+  const value = own(claims, name)
+  return value !== undefined && !(name === 'sub' && value === '')
 }
 
 function wrongType(message: string): BearwardError {

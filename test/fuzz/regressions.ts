@@ -94,6 +94,9 @@ const tokens: readonly (readonly [input: TokenRecipe, ...expected: string[]])[] 
   [token('c-ed', { payload: ['client-1', 'client-2'] }), 'client_refused'],
   [claim('"scp":[1]'), 'accepted'],
   [claim('"cnf":{}'), 'binding_mismatch'],
+  // An empty subject is none.
+  [token('a-ed', { payload: ['"user-1"', '""'] }), 'claim_missing'],
+  [token('b-es', { payload: ['"user-1"', '""'] }), 'accepted'],
   // What only informs refuses nothing.
   [claim('"auth_time":"2026-01-01T00:00:00.000Z","amr":"pwd","acr":1'), 'accepted'],
   [claim('"auth_time":9007199254740993,"amr":["pwd",1],"acr":""'), 'accepted'],
@@ -129,7 +132,8 @@ const answers: readonly (readonly [body: string, ...expected: string[]])[] = [
   [ACTIVE.replace('true', '"true"'), 'issuer_unavailable'],
   [ACTIVE.replace('{', '{"active":true,'), 'issuer_unavailable'],
   [ACTIVE.replace('{', '{"exp":1e999,'), 'issuer_unavailable'],
-  [ACTIVE.replace('{', '{"sub":"",'), 'issuer_unavailable'],
+  [ACTIVE.replace('{', '{"sub":"",'), 'accepted'],
+  [ACTIVE.replace('{', '{"sub":7,'), 'issuer_unavailable'],
   [ACTIVE.replace('{', '{"username":7,"auth_time":"","amr":"pwd","acr":[],'), 'accepted'],
   [ACTIVE.replace('{', '\xef\xbb\xbf{'), 'issuer_unavailable'],
   [ACTIVE.replace('{', `{"exp":${NOW - 10},`), 'token_expired'],

@@ -101,12 +101,27 @@ describe('texts', () => {
     ['an object', { x: 1 }],
   ]
   const rows = ['sub', 'client_id', 'cid', 'appid', 'azp', 'jti'].flatMap((name) =>
-    WRONG.map(([what, value]) => [name, what, value] as const),
+    WRONG.filter(([what]) => name !== 'sub' || what !== 'empty').map(([what, value]) => [name, what, value] as const),
   )
 
   test.each(rows)('`%s` that is %s is claim_invalid', async (name, _, value) => {
     expect(await code({ [name]: 'x' })).toBe('accepted')
     expect(await code({ [name]: value })).toBe('claim_invalid')
+  })
+})
+
+describe('subject', () => {
+  test('an empty `sub` is absent, and `claims` keeps it', () => {
+    expect(token({ sub: 'x' }).subject).toBe('x')
+    const { claims, ...members } = token({ sub: '' })
+    const { claims: _, ...expected } = token({ sub: undefined })
+    expect(members).toEqual(expected)
+    expect(members).not.toHaveProperty('subject')
+    expect(claims['sub']).toBe('')
+  })
+
+  test.each([[' '], ['0'], ['null']])('a `sub` of %j is a subject', (sub) => {
+    expect(token({ sub }).subject).toBe(sub)
   })
 })
 

@@ -30,9 +30,10 @@ const TEXTS = ['sub', 'jti', 'client_id', 'cid', 'appid', 'azp']
 const TIMES = ['exp', 'iat', 'nbf']
 const TEN_YEARS_SECONDS = 10 * 366 * 86_400
 
-/** A claim that is `null` is absent. */
+/** A claim that is `null` is absent, and so is a `sub` that is empty. */
 export function given(claims: StrictObject, name: string): StrictJson | undefined {
-  return claims.get(name) ?? undefined
+  const value = claims.get(name) ?? undefined
+  return name === 'sub' && value === '' ? undefined : value
 }
 
 function isText(value: StrictJson | undefined): value is string {

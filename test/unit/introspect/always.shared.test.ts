@@ -50,6 +50,8 @@ describe("use: 'always'", () => {
     ['says nothing more', { active: true }, 'accepted'],
     ['agrees', goodAnswer(), 'accepted'],
     ['names another subject', goodAnswer({ sub: 'user-2' }), 'issuer_unavailable'],
+    ['names an empty subject', goodAnswer({ sub: '' }), 'issuer_unavailable'],
+    ['names no subject', goodAnswer({ sub: null }), 'accepted'],
     ['names another client', goodAnswer({ client_id: 'client-2' }), 'issuer_unavailable'],
     ['names a later expiry', goodAnswer({ exp: NOW + 301 }), 'issuer_unavailable'],
     ['names an earlier expiry', goodAnswer({ exp: NOW + 299 }), 'issuer_unavailable'],
@@ -67,6 +69,14 @@ describe("use: 'always'", () => {
     ['is no answer', { active: 'true' }, 'issuer_unavailable'],
   ])('an answer that %s', async (_, answer, outcome) => {
     expect(await outcomeOf(answer)).toBe(outcome)
+  })
+
+  test('an empty subject in both is no contradiction', async () => {
+    const issuer = { jwt: { profile: 'compatible' } } as const
+    const { api } = await always({ issuer, reply: () => Response.json(goodAnswer({ sub: '' })) })
+    expect(await codeOf(api.verify(await signToken(goodClaims({ sub: '' }))))).toBe('accepted')
+    expect(await codeOf(api.verify(await signToken(goodClaims({ sub: undefined }))))).toBe('accepted')
+    expect(await codeOf(api.verify(await signToken(goodClaims({ sub: 'user-1' }))))).toBe('issuer_unavailable')
   })
 
   test.each<[string, Record<string, unknown>, Record<string, unknown>]>([

@@ -12,7 +12,7 @@ async function outcomeOf(changes: Record<string, unknown>): Promise<unknown> {
 
 describe('a member of the wrong type is the issuer’s fault', () => {
   test.each<[string, unknown, unknown[]]>([
-    ['sub', 'user-1', [7, '', {}, ['user-1'], true]],
+    ['sub', 'user-1', [7, {}, ['user-1'], true]],
     ['client_id', 'client-1', [7, '', {}, false]],
     ['cid', 'client-1', [7]],
     ['azp', 'client-1', [7]],
@@ -48,6 +48,13 @@ describe('a member of the wrong type is the issuer’s fault', () => {
   test.each([['an array'], [7], [true]])('`cnf` that is no object: %j', async (cnf) => {
     expect(await outcomeOf({ cnf })).toBe('issuer_unavailable')
   })
+})
+
+test('an empty `sub` is as good as absent, and no subject comes out', async () => {
+  for (const sub of ['', null, undefined]) {
+    const { api } = await introspecting({ reply: () => Response.json(goodAnswer({ sub })) })
+    expect(await api.verify(opaque())).not.toHaveProperty('subject')
+  }
 })
 
 describe('a member that only informs', () => {

@@ -71,6 +71,12 @@ describe('rfc9068: required claims', () => {
     expect(await strict({ [name]: null })).toBe('claim_missing')
   })
 
+  test('an empty `sub` is claim_missing', async () => {
+    expect(await strict({ sub: ' ' })).toBe('accepted')
+    expect(await strict({ sub: '' })).toBe('claim_missing')
+    expect(await compatible({ sub: '' })).toBe('accepted')
+  })
+
   test('other names of the client do not stand in for `client_id`', async () => {
     expect(await strict({ client_id: undefined, azp: 'client-1' })).toBe('claim_missing')
   })
