@@ -120,7 +120,8 @@ function time(claims: JsonObject, name: string): number | undefined {
   return value
 }
 
-function isTime(value: unknown): value is number {
+/** Narrows to a number of seconds that JSON carries exactly. */
+export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 }
 

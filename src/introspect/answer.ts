@@ -1,4 +1,4 @@
-import { readAccessToken, type ReadToken } from '../access-token.ts'
+import { isTime, readAccessToken, type ReadToken, requireTimely } from '../access-token.ts'
 import { BearwardError, quote } from '../errors.ts'
 import { describeFault, Fault } from '../faults.ts'
 import type { JsonObject } from '../parse/json.ts'
@@ -22,25 +22,32 @@ export class CannotAsk extends Fault {}
 
 const ACCESS_USES = ['access', 'access_token']
 
+/** When an answer came, and how far the issuer's clock may be off. */
+interface AnswerClock {
+  readonly nowMs: number
+  readonly toleranceSeconds: number
+}
+
 /**
  * Reads an introspection answer as an access token. Only the boolean `true` is active: refresh and ID tokens are active too,
- * and refused wherever the answer lets one tell.
+ * and refused wherever the answer lets one tell. The clock is checked for `exp` alone.
  *
  * @throws {UselessAnswer} for an answer that breaks the rules
- * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, binding_mismatch
+ * @throws {BearwardError} token_inactive, token_expired, token_type_wrong, issuer_untrusted, binding_mismatch
  * @see RFC 7662 §2.2 and §4
  */
-export function readAnswer(answer: JsonObject, issuer: Issuer, toScopes: ScopeReader, nowMs: number): ReadToken {
+export function readAnswer(answer: JsonObject, issuer: Issuer, toScopes: ScopeReader, clock: AnswerClock): ReadToken {
   const { active } = answer
   if (typeof active !== 'boolean') throw new UselessAnswer(`its member \`active\` is ${quote(active)}, not a boolean`)
   if (!active)
     throw new BearwardError('token_inactive', `issuer "${issuer.identifier}" says that the token is not active`)
+  requireUnexpired(answer, clock)
   requireAccessToken(answer)
   const iss = text(answer, 'iss')
   if (iss !== undefined && iss !== issuer.identifier) {
     throw new BearwardError('issuer_untrusted', `member \`iss\`: expected "${issuer.identifier}", got ${quote(iss)}`)
   }
-  const read = readClaims(answer, issuer, toScopes, nowMs)
+  const read = readClaims(answer, issuer, toScopes, clock)
   if (isDpop(answer) && !read.accessToken.confirmation) {
     throw new BearwardError(
       'binding_mismatch',
@@ -50,12 +57,28 @@ export function readAnswer(answer: JsonObject, issuer: Issuer, toScopes: ScopeRe
   return read
 }
 
-function readClaims(answer: JsonObject, { identifier }: Issuer, toScopes: ScopeReader, nowMs: number): ReadToken {
+function readClaims(
+  answer: JsonObject,
+  { identifier }: Issuer,
+  toScopes: ScopeReader,
+  { nowMs }: AnswerClock,
+): ReadToken {
   try {
     return readAccessToken(answer, { format: 'opaque', issuer: identifier }, toScopes, nowMs)
   } catch (cause) {
     throw new UselessAnswer(describeFault(cause))
   }
+}
+
+/**
+ * Checks `exp` before all else, so that an expired token is refused and that refusal cached. Some servers answer `exp: 0` and
+ * a later `iat` for a token that never expires; taken for a malformed answer, that would be an outage at every request.
+ */
+function requireUnexpired({ exp, iat }: JsonObject, { nowMs, toleranceSeconds }: AnswerClock): void {
+  if (!isTime(exp)) return
+  const isSound = iat === undefined || iat === null || (isTime(iat) && iat <= exp)
+  // Clocks that differ explain an `exp` just past, but no `exp` before `iat`.
+  requireTimely({ expiresAtSeconds: exp }, undefined, nowMs, isSound ? toleranceSeconds : 0)
 }
 
 function requireAccessToken(answer: JsonObject): void {

@@ -135,7 +135,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const toScopes = createScopeReader((granted) => settings.expandScopes(expandOwn(granted)))
     try {
-      const accepted = readAnswer(claims, issuer, toScopes, answeredMs)
+      const clock = { nowMs: answeredMs, toleranceSeconds: settings.clockToleranceSeconds }
+      const accepted = readAnswer(claims, issuer, toScopes, clock)
       if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
       // A JWT that was verified here has shown its audience already.
       else requireNotForOthers(accepted.accessToken, issuer)

@@ -44,7 +44,7 @@ function isTexts(value: StrictJson | undefined): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
-function isTime(value: StrictJson): boolean {
+export function isTime(value: StrictJson): value is number {
   return typeof value === 'number' && Math.abs(value) <= 2 ** 53 - 1
 }
 
@@ -132,7 +132,7 @@ function authenticationOf(claims: StrictObject): ExpectedToken['authentication']
   return {
     acr: isText(acr) ? acr : undefined,
     amr: isTexts(amr) ? amr : undefined,
-    authTimeSeconds: time !== undefined && isTime(time) ? (time as number) : undefined,
+    authTimeSeconds: time !== undefined && isTime(time) ? time : undefined,
   }
 }
 

@@ -5,6 +5,7 @@ import {
   firstReasons,
   given,
   invalidClaims,
+  isTime,
   type Reasons,
   type Recipient,
   recipientReasons,
@@ -42,6 +43,7 @@ export function judgeAnswer(seen: SeenAnswer, issuer: AnsweringIssuer, now: numb
   const active = answer?.get('active')
   if (!answer || typeof active !== 'boolean') return refuse(UNAVAILABLE)
   if (!active) return refuse('token_inactive')
+  if (isOver(answer, now, tolerance)) return refuse('token_expired')
   const reasons = firstReasons(
     () => answerReasons(answer, issuer, now),
     () => meantForOthers(answer, issuer),
@@ -49,6 +51,14 @@ export function judgeAnswer(seen: SeenAnswer, issuer: AnsweringIssuer, now: numb
     () => bindingReasons(answer),
   )
   return reasons.size > 0 ? { reasons } : { reasons, token: expectedToken(answer, issuer.identifier) }
+}
+
+/** Past its `exp` a token is expired, whatever else is said of it; an `iat` that makes no sense costs it the tolerance. */
+function isOver(answer: StrictObject, now: number, tolerance: number): boolean {
+  const [exp, iat] = [given(answer, 'exp'), given(answer, 'iat')]
+  if (exp === undefined || !isTime(exp)) return false
+  const makesSense = iat === undefined || (isTime(iat) && exp >= iat)
+  return now - (makesSense ? tolerance : 0) >= exp
 }
 
 function answerReasons(answer: StrictObject, { identifier }: AnsweringIssuer, now: number): Reasons {

@@ -78,6 +78,48 @@ describe('a member that only informs', () => {
   })
 })
 
+describe('an `exp` that is past is token_expired', () => {
+  const lived = { iat: NOW - 600 }
+
+  test.each<[string, Record<string, unknown>, unknown]>([
+    ['Doorkeeper’s `exp: 0` for a token that never expires', { exp: 0 }, 'token_expired'],
+    ['`exp: 0` without `iat`', { exp: 0, iat: undefined }, 'token_expired'],
+    ['`exp: null`, which is absent', { exp: null }, 'accepted'],
+    ['a negative `exp`', { exp: -1 }, 'token_expired'],
+    ['at the tolerance', { ...lived, exp: NOW - 10 }, 'token_expired'],
+    ['within the tolerance', { ...lived, exp: NOW - 9.999 }, 'accepted'],
+    ['within the tolerance, issued when it expired', { exp: NOW - 5, iat: NOW - 5 }, 'accepted'],
+    ['within the tolerance, without `iat`', { exp: NOW - 5, iat: null }, 'accepted'],
+    // Clocks that differ do not explain that.
+    ['within the tolerance, issued later', { exp: NOW - 5, iat: NOW - 4 }, 'token_expired'],
+    ['within the tolerance, with an `iat` that is no time', { exp: NOW - 5, iat: 'then' }, 'token_expired'],
+    ['now, issued later', { exp: NOW, iat: NOW + 1 }, 'token_expired'],
+    ['a moment ahead, issued later', { exp: NOW + 0.5, iat: NOW + 1 }, 'issuer_unavailable'],
+    ['a moment ahead, with an `iat` that is no time', { exp: NOW + 0.5, iat: 'then' }, 'issuer_unavailable'],
+    ['with an `iat` that is no time', { exp: NOW - 600, iat: 'then' }, 'token_expired'],
+    ['with an `iat` in milliseconds', { exp: NOW - 600, iat: NOW * 1000 }, 'token_expired'],
+    ['with an `nbf` that is not reached', { exp: NOW - 600, nbf: NOW + 600 }, 'token_expired'],
+    ['with an `nbf` that is no time', { exp: NOW - 600, nbf: 'then' }, 'token_expired'],
+    ['with another audience', { ...lived, exp: NOW - 60, aud: 'https://other.example.com' }, 'token_expired'],
+    ['and inactive', { exp: 0, active: false }, 'token_inactive'],
+    // What is no time says nothing of when the token expired.
+    ['a text', { exp: '0' }, 'issuer_unavailable'],
+    ['beyond 2^53 − 1', { exp: -(2 ** 53) }, 'issuer_unavailable'],
+  ])('%s', async (_, changes, outcome) => {
+    expect(await outcomeOf(changes)).toBe(outcome)
+  })
+
+  test('the circuit stays closed, and no failure is told', async () => {
+    const { api, endpoint, events } = await introspecting({ reply: () => Response.json(goodAnswer({ exp: 0 })) })
+    for (let turn = 0; turn < 20; turn++) {
+      expect(await codeOf(api.verify(opaque(`never-${turn}`)))).toBe('token_expired')
+    }
+    endpoint.reply = () => Response.json(goodAnswer())
+    expect(await codeOf(api.verify(opaque()))).toBe('accepted')
+    expect(events.filter(({ type }) => type === 'introspection_failed')).toEqual([])
+  })
+})
+
 describe('who issued it', () => {
   test.each([
     [ISSUER, 'accepted'],

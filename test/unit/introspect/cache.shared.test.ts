@@ -90,6 +90,8 @@ describe('refusals', () => {
     ['another audience', goodAnswer({ aud: 'https://other.example.com' }), 'audience_mismatch'],
     ['a refresh token', goodAnswer({ token_type: 'refresh_token' }), 'token_type_wrong'],
     ['another issuer', goodAnswer({ iss: 'https://other.example.com' }), 'issuer_untrusted'],
+    ['expired', goodAnswer({ exp: NOW - 10, iat: NOW - 600 }), 'token_expired'],
+    ['expired before it was issued', goodAnswer({ exp: 0 }), 'token_expired'],
   ])('count for 10 s: %s', async (_, answer, code) => {
     const { api, endpoint, clock } = await introspecting({ reply: () => Response.json(answer) })
     expect(await codeOf(api.verify(opaque()))).toBe(code)
@@ -99,6 +101,23 @@ describe('refusals', () => {
     expect(endpoint.asked).toHaveLength(1)
     clock.ms += 1
     expect(await codeOf(api.verify(opaque()))).toBe('accepted')
+    expect(endpoint.asked).toHaveLength(2)
+  })
+
+  test('of an expired token do not count under a clock that was set back', async () => {
+    const { api, endpoint, clock } = await introspecting({ reply: () => Response.json(goodAnswer({ exp: NOW + 60 })) })
+    clock.ms += 120_000
+    expect(await codeOf(api.verify(opaque()))).toBe('token_expired')
+    clock.ms -= 120_000
+    expect(await codeOf(api.verify(opaque()))).toBe('accepted')
+    expect(endpoint.asked).toHaveLength(2)
+  })
+
+  test('of an expired token take the place of the answer that was accepted before', async () => {
+    const { api, endpoint, clock } = await introspecting({ reply: () => Response.json(goodAnswer({ exp: NOW + 5 })) })
+    expect(await codeOf(api.verify(opaque()))).toBe('accepted')
+    clock.ms += 15_000
+    for (let turn = 0; turn < 20; turn++) expect(await codeOf(api.verify(opaque()))).toBe('token_expired')
     expect(endpoint.asked).toHaveLength(2)
   })
 
