@@ -1,5 +1,5 @@
 import { readAccessToken, type ReadToken, requireTimely } from '../access-token.ts'
-import type { AccessToken, CallContext, Issuer, JwtClaims, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
+import type { AccessToken, CallContext, Issuer, UnverifiedJwt, VerifiedToken } from '../pipeline.ts'
 import type { ScopeReader } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { requireRecipient, withSchema } from '../acceptance.ts'
@@ -30,7 +30,7 @@ export async function verifyJwt<Claims>(
   requireTokenType(jwt, issuer)
   const signer = verifySignature(jwt, issuer, context)
   // Read while another thread is at the signature, which hides what it takes. It counts for nothing until that holds.
-  const read = readClaims(jwt.claims, issuer, settings)
+  const read = readClaims(jwt, issuer, settings)
   const key = await signer
 
   if ('refusal' in read) throw read.refusal
@@ -43,13 +43,13 @@ export async function verifyJwt<Claims>(
 
 /** Reads what the claims say, or why they are refused. */
 function readClaims(
-  claims: JwtClaims,
+  jwt: UnverifiedJwt,
   issuer: Issuer,
   { toScopes, now }: VerifySettings,
 ): ReadToken | { readonly refusal: unknown } {
   try {
-    requireProfile(claims, issuer)
-    return readAccessToken(claims, { format: 'jwt', issuer: issuer.identifier }, toScopes, now())
+    requireProfile(jwt, issuer)
+    return readAccessToken(jwt.claims, { format: 'jwt', issuer: issuer.identifier }, toScopes, now())
   } catch (refusal) {
     return { refusal }
   }

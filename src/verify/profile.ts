@@ -27,27 +27,28 @@ const REQUIRED = {
   compatible: ['iss', 'exp', 'aud'],
 } as const
 
-// In a JWT a `nonce` is an ID token's; introspection answers repeat it for access tokens as well.
-const FOREIGN_CLAIMS = ['nonce', ...FOREIGN_MEMBERS]
-// What an access token carries and an ID token does not.
-const ACCESS_CLAIMS = ['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'permissions', 'roles']
+// What an access token carries and an ID token does not. `roles` is none of them: Entra puts it into ID tokens.
+const ACCESS_CLAIMS = ['scope', 'client_id', 'cid', 'appid', 'azpacr', 'permissions']
+const CLIENT_CLAIMS = ['azp', 'appid', 'cid', 'client_id']
+// A client may ask for these without naming an API. `allatclaims` has AD FS copy an access token's claims into the ID token.
+const ID_TOKEN_SCOPES = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access', 'allatclaims']
 
 /**
- * Checks that the claims are those of an access token.
+ * Checks that the token is an access token by its claims, and that the required ones are there.
  *
  * @throws {BearwardError} token_type_wrong, claim_missing
  * @see RFC 9068 §2.2
  */
-export function requireProfile(claims: JwtClaims, { profile, audience }: Issuer): void {
-  if (profile === 'compatible') requireAccessTokenLook(claims)
+export function requireProfile({ type, claims }: UnverifiedJwt, { profile, audience }: Issuer): void {
+  if (profile === 'compatible') requireAccessTokenLook(claims, type)
   for (const name of REQUIRED[profile]) {
     if (name === 'aud' && audience === null) continue
     if (!has(claims, name)) throw new BearwardError('claim_missing', `the token has no claim \`${name}\``)
   }
 }
 
-function requireAccessTokenLook(claims: JwtClaims): void {
-  const foreign = FOREIGN_CLAIMS.find((name) => has(claims, name))
+function requireAccessTokenLook(claims: JwtClaims, headerType: string | undefined): void {
+  const foreign = FOREIGN_MEMBERS.find((name) => has(claims, name))
   if (foreign !== undefined) throw wrongType(`the token has a claim \`${foreign}\`, as ID and logout tokens do`)
   const use = own(claims, 'token_use')
   if (use !== undefined && use !== 'access')
@@ -56,8 +57,39 @@ function requireAccessTokenLook(claims: JwtClaims): void {
   if (typeof type === 'string' && FOREIGN_TYPES.includes(type.toLowerCase())) {
     throw wrongType(`claim \`typ\`: expected "Bearer", got ${quote(type)}`)
   }
-  const looksRight = use === 'access' || type === 'Bearer' || ACCESS_CLAIMS.some((name) => has(claims, name))
-  if (!looksRight) throw wrongType(`the token has none of ${ACCESS_CLAIMS.join(', ')}: it may be an ID token`)
+  const saysAccess = use === 'access' || type === 'Bearer'
+  // Keycloak before version 25 copies the `nonce` of the log-in into access tokens.
+  if (has(claims, 'nonce') && !saysAccess && headerType !== 'at+jwt' && !isForApi(claims)) {
+    throw wrongType('the token has a claim `nonce`, as ID tokens do, and nothing shows that it is an access token')
+  }
+  if (saysAccess || ACCESS_CLAIMS.some((name) => has(claims, name)) || scpOf(claims).length > 0) return
+  throw wrongType(`the token has none of ${ACCESS_CLAIMS.join(', ')}, scp: it may be an ID token`)
+}
+
+/**
+ * Whether the token grants scopes of an API, to a client outside its audience. The `aud` of an ID token holds its client:
+ * so there must be an audience, and every client that is named must be outside it.
+ *
+ * @see OpenID Connect Core 1.0 §2
+ */
+function isForApi(claims: JwtClaims): boolean {
+  if (scpOf(claims).every((scope) => ID_TOKEN_SCOPES.includes(scope))) return false
+  const aud = own(claims, 'aud')
+  const audience: readonly unknown[] = Array.isArray(aud) ? aud : [aud]
+  const clients = CLIENT_CLAIMS.map((name) => own(claims, name)).filter((client) => client !== undefined)
+  const isIssuedToSome = clients.length > 0 && !clients.some((client) => audience.includes(client))
+  return isIssuedToSome && audience.some((each) => typeof each === 'string')
+}
+
+/** The scopes in `scp`; none where it is malformed. */
+function scpOf(claims: JwtClaims): readonly string[] {
+  const value = own(claims, 'scp')
+  const parts: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (!parts.every((part) => typeof part === 'string')) return []
+  return parts
+    .join(' ')
+    .split(' ')
+    .filter((scope) => scope !== '')
 }
 
 function own(claims: JwtClaims, name: string): unknown {

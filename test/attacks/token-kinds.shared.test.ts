@@ -83,13 +83,12 @@ describe('a token of another kind, signed by the same issuer with the same key',
     const { api } = await fixture({ issuers })
     const marks = [
       { scope: '' },
-      { scp: [] },
+      { scp: ['a'] },
       { client_id: 'c' },
       { cid: 'c' },
       { appid: 'c' },
       { azpacr: '0' },
       { permissions: [] },
-      { roles: [] },
       { token_use: 'access' },
       { typ: 'Bearer' },
     ]
@@ -105,6 +104,10 @@ describe('a token of another kind, signed by the same issuer with the same key',
       { typ: 1 },
       { name: 'scope' },
       { groups: ['admin'] },
+      { roles: ['admin'] },
+      { scp: [] },
+      { scp: '' },
+      { scp: ['a', 1] },
     ]
     for (const other of noMarks) {
       expect([other, await codeOf(api.verify(await signToken({ ...plain, ...other }, { typ: 'JWT' })))]).toEqual([

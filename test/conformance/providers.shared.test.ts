@@ -196,7 +196,7 @@ const providers: readonly Provider[] = [
     idToken: {
       header: JWT,
       claims: {
-        aud: '11112222-bbbb-3333-cccc-4444dddd5555',
+        aud: '00001111-aaaa-2222-bbbb-3333cccc4444',
         iss: 'https://login.microsoftonline.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0',
         ...times,
         roles: ['Orders.Read.All'],
@@ -204,8 +204,8 @@ const providers: readonly Provider[] = [
         ver: '2.0',
       },
     },
-    // An ID token with application roles looks like an access token: its audience is what tells.
-    idTokenCode: 'audience_mismatch',
+    // Its client is registered together with the API: neither its audience nor its roles tell it from an access token.
+    idTokenCode: 'token_type_wrong',
   },
   {
     name: 'Entra ID v1',
@@ -329,6 +329,170 @@ const providers: readonly Provider[] = [
         sid: 'c8f3',
         at_hash: 'Xk',
         acr: '1',
+      },
+    },
+    idTokenCode: 'token_type_wrong',
+  },
+  {
+    name: 'Keycloak up to 24, which copies the nonce',
+    trusted: { issuer: 'https://sso.example.com/realms/bears', jwt: compatible },
+    accessToken: {
+      header: JWT,
+      claims: {
+        ...times,
+        auth_time: NOW - 60,
+        jti: '8b0f9e',
+        iss: 'https://sso.example.com/realms/bears',
+        aud: [RESOURCE, 'account'],
+        sub: '5c9b1d36',
+        typ: 'Bearer',
+        azp: 'orders-web',
+        nonce: 'c1f0a0a2-7a34',
+        session_state: 'c8f3',
+        acr: '1',
+        scope: 'openid profile email',
+        sid: 'c8f3',
+      },
+    },
+    expected: { clientId: 'orders-web', scopes: ['openid', 'profile', 'email'] },
+    // Without the access token beside it there is no at_hash.
+    idToken: {
+      header: JWT,
+      claims: {
+        ...times,
+        auth_time: NOW - 60,
+        jti: '9a1b',
+        iss: 'https://sso.example.com/realms/bears',
+        aud: [RESOURCE, 'orders-web'],
+        sub: '5c9b1d36',
+        typ: 'ID',
+        azp: 'orders-web',
+        nonce: 'c1f0a0a2-7a34',
+        session_state: 'c8f3',
+        acr: '1',
+        sid: 'c8f3',
+      },
+    },
+    idTokenCode: 'token_type_wrong',
+  },
+  {
+    name: 'Azure AD B2C, which copies the nonce',
+    trusted: {
+      issuer: 'https://bears.b2clogin.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0/',
+      audience: '00001111-aaaa-2222-bbbb-3333cccc4444',
+      jwt: compatible,
+    },
+    accessToken: {
+      header: JWT,
+      claims: {
+        iss: 'https://bears.b2clogin.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0/',
+        ...times,
+        nbf: NOW - 10,
+        aud: '00001111-aaaa-2222-bbbb-3333cccc4444',
+        sub: '22223333-cccc-4444-dddd-5555eeee6666',
+        name: 'Bear',
+        tfp: 'B2C_1_signin',
+        nonce: '018fd0a2',
+        scp: 'orders.read',
+        azp: '11112222-bbbb-3333-cccc-4444dddd5555',
+        ver: '1.0',
+      },
+    },
+    expected: { clientId: '11112222-bbbb-3333-cccc-4444dddd5555', scopes: ['orders.read'] },
+    // Of a client that is registered together with the API.
+    idToken: {
+      header: JWT,
+      claims: {
+        iss: 'https://bears.b2clogin.com/aaaabbbb-0000-cccc-1111-dddd2222eeee/v2.0/',
+        ...times,
+        nbf: NOW - 10,
+        aud: '00001111-aaaa-2222-bbbb-3333cccc4444',
+        sub: '22223333-cccc-4444-dddd-5555eeee6666',
+        name: 'Bear',
+        auth_time: NOW - 20,
+        tfp: 'B2C_1_signin',
+        nonce: '018fd0a2',
+        ver: '1.0',
+      },
+    },
+    idTokenCode: 'token_type_wrong',
+  },
+  {
+    name: 'AD FS',
+    trusted: {
+      issuer: 'http://adfs.example.com/adfs/services/trust',
+      audience: 'microsoft:identityserver:orders-api',
+      jwt: compatible,
+    },
+    accessToken: {
+      header: JWT,
+      claims: {
+        aud: 'microsoft:identityserver:orders-api',
+        iss: 'http://adfs.example.com/adfs/services/trust',
+        ...times,
+        nbf: NOW - 10,
+        sub: 'XKkU2sZ1',
+        apptype: 'Public',
+        appid: 'c0ffee00-1111-2222-3333-444455556666',
+        authmethod: 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport',
+        auth_time: '2025-12-31T23:59:00.000Z',
+        ver: '1.0',
+        scp: 'openid orders.read',
+      },
+    },
+    expected: {
+      clientId: 'c0ffee00-1111-2222-3333-444455556666',
+      scopes: ['openid', 'orders.read'],
+      authentication: {},
+    },
+    // `allatclaims` copies an access token's claims here.
+    idToken: {
+      header: JWT,
+      claims: {
+        aud: 'microsoft:identityserver:orders-api',
+        iss: 'http://adfs.example.com/adfs/services/trust',
+        ...times,
+        sub: 'XKkU2sZ1',
+        upn: 'bear@example.com',
+        nonce: '4711',
+        apptype: 'Public',
+        appid: 'c0ffee00-1111-2222-3333-444455556666',
+        auth_time: '2025-12-31T23:59:00.000Z',
+        ver: '1.0',
+        scp: 'openid allatclaims',
+      },
+    },
+    idTokenCode: 'token_type_wrong',
+  },
+  {
+    name: 'LemonLDAP::NG',
+    trusted: { issuer: 'https://auth.example.com', jwt: compatible },
+    accessToken: {
+      header: JWT,
+      claims: {
+        iss: 'https://auth.example.com',
+        aud: ['orders-web', RESOURCE],
+        client_id: 'orders-web',
+        ...times,
+        sub: null,
+        scope: 'openid orders:read',
+        jti: 'b5a3',
+        sid: 'k8F2',
+      },
+    },
+    expected: { clientId: 'orders-web', scopes: ['openid', 'orders:read'] },
+    // Its audience is the API's too.
+    idToken: {
+      header: JWT,
+      claims: {
+        iss: 'https://auth.example.com',
+        aud: ['orders-web', RESOURCE],
+        azp: 'orders-web',
+        ...times,
+        sub: 'bear',
+        acr: 'loa-2',
+        auth_time: NOW - 20,
+        sid: 'k8F2',
       },
     },
     idTokenCode: 'token_type_wrong',
@@ -497,6 +661,7 @@ async function serverOf(trusted: TrustedIssuer) {
   return createResourceServer({
     resource: RESOURCE,
     issuers: [{ ...trusted, jwt: { ...trusted.jwt, jwks: { keys: [jwk] } } }],
+    insecureHosts: ['adfs.example.com'],
     now: () => NOW_MS,
   })
 }
@@ -557,6 +722,23 @@ describe('what providers send that is no access token for an API', () => {
       ...times,
       email: 'bear@example.com',
       firebase: { identities: { email: ['bear@example.com'] }, sign_in_provider: 'password' },
+    }
+    expect(await codeOf(api.verify(await sign({ header: JWT, claims })))).toBe('token_type_wrong')
+    expect(await codeOf(api.verify(await sign({ header: JWT, claims: { ...claims, scope: 'x' } })))).toBe('accepted')
+  })
+
+  test('Google: an ID token is refused, with every scope’s claims and with the API’s client as audience', async () => {
+    const issuer = 'https://accounts.google.com'
+    const api = await serverOf({ issuer, audience: 'orders.apps.googleusercontent.com', jwt: compatible })
+    const claims = {
+      iss: issuer,
+      azp: 'android.apps.googleusercontent.com',
+      aud: 'orders.apps.googleusercontent.com',
+      sub: '110169484474386276334',
+      ...times,
+      email: 'bear@example.com',
+      email_verified: true,
+      hd: 'example.com',
     }
     expect(await codeOf(api.verify(await sign({ header: JWT, claims })))).toBe('token_type_wrong')
     expect(await codeOf(api.verify(await sign({ header: JWT, claims: { ...claims, scope: 'x' } })))).toBe('accepted')

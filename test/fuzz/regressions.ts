@@ -102,6 +102,14 @@ const tokens: readonly (readonly [input: TokenRecipe, ...expected: string[]])[] 
   [claim('"auth_time":9007199254740993,"amr":["pwd",1],"acr":""'), 'accepted'],
   [claim('"nonce":"a"', 'b-es'), 'token_type_wrong'],
   [claim('"nonce":"a"'), 'accepted'],
+  [claim('"nonce":"a","typ":"Bearer"', 'b-es'), 'accepted'],
+  [claim('"nonce":"a","typ":"bearer"', 'b-es'), 'token_type_wrong'],
+  [claim('"nonce":"a","token_use":"access"', 'c-ed'), 'accepted'],
+  [claim('"nonce":"a","scp":"openid orders"', 'b-es'), 'accepted'],
+  [claim('"nonce":"a","scp":["openid email"]', 'b-es'), 'token_type_wrong'],
+  [claim('"nonce":"a","scp":["orders",1]', 'b-es'), 'token_type_wrong'],
+  [claim('"nonce":"a","scp":"orders","azp":"api://orders"', 'b-es'), 'token_type_wrong'],
+  [claim('"nonce":"a","typ":"Bearer","at_hash":"a"', 'b-es'), 'token_type_wrong'],
 ]
 
 const CONTENT_TYPE = 'application/x-www-form-urlencoded'

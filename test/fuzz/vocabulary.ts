@@ -148,6 +148,11 @@ export const CLAIMS: Vocabulary = {
     ...['ID', 'Bearer', 'bearer', 'at+jwt'].map((typ) => ['typ', typ] as const),
     ...['access', 'id', 'access_token'].map((use) => ['token_use', use] as const),
     ['nonce', 'a'],
+    ['nonce', 'a'],
+    ...['openid profile', 'openid orders', ['openid', 'orders'], ['openid email'], ['orders', 1]].map(
+      (scp) => ['scp', scp] as const,
+    ),
+    ...['client_id', 'cid', 'appid', 'azp'].map((name) => [name, RESOURCE] as const),
     ['act', { sub: 'a' }],
     ['amr', ['pwd']],
     ['amr', 'pwd'],

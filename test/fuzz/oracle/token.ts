@@ -12,7 +12,7 @@ import {
   recipientReasons,
   timeReasons,
 } from './claims.ts'
-import { readStrictObject, type StrictObject } from './strict-json.ts'
+import { readStrictObject, type StrictJson, type StrictObject } from './strict-json.ts'
 
 /** An issuer as the oracle knows it. */
 export interface OracleIssuer {
@@ -70,7 +70,7 @@ export async function judgeToken(token: string, settings: OracleSettings): Promi
   const signature = await joseVerdict(parts, issuer, settings)
   if (signature.reasons.size > 0) return signature
   const reasons = firstReasons(
-    () => profileReasons(claims, issuer),
+    () => profileReasons(header, claims, issuer),
     () => new Set(invalidClaims(claims, settings.now).length > 0 ? ['claim_invalid'] : []),
     () => timeReasons(claims, settings.now, settings.tolerance),
     () => recipientReasons(claims, issuer),
@@ -183,10 +183,11 @@ async function joseVerdict(
   return refuse('signature_invalid')
 }
 
-const ACCESS_CLAIMS = ['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'permissions', 'roles']
+const ACCESS_CLAIMS = ['scope', 'client_id', 'cid', 'appid', 'azpacr', 'permissions']
+const OPENID_SCOPES = /^(?:openid|profile|email|address|phone|offline_access|allatclaims)$/
 
 /** @see RFC 9068 §2.2; DESIGN.md, settled: compatible */
-function profileReasons(claims: StrictObject, { profile, audience }: OracleIssuer): Reasons {
+function profileReasons(header: StrictObject, claims: StrictObject, { profile, audience }: OracleIssuer): Reasons {
   const reasons = new Set<string>()
   const has = (name: string): boolean => given(claims, name) !== undefined
   const required = ['iss', 'exp', ...(audience ? ['aud'] : [])]
@@ -194,8 +195,31 @@ function profileReasons(claims: StrictObject, { profile, audience }: OracleIssue
   if (!required.every(has)) reasons.add('claim_missing')
   if (profile === 'rfc9068') return reasons
   const [use, typ] = [given(claims, 'token_use'), given(claims, 'typ')]
-  const looksRight = use === 'access' || typ === 'Bearer' || ACCESS_CLAIMS.some(has)
-  const isForeign = ['nonce', ...FOREIGN].some(has) || (use !== undefined && use !== 'access') || isForeignType(typ)
-  if (isForeign || !looksRight) reasons.add('token_type_wrong')
+  const scp = scopesIn(given(claims, 'scp'))
+  const looksRight = use === 'access' || typ === 'Bearer' || ACCESS_CLAIMS.some(has) || scp.length > 0
+  const isForeign = FOREIGN.some(has) || (use !== undefined && use !== 'access') || isForeignType(typ)
+  // An ID token's `nonce` weighs less than each of these; an ID token's `aud` holds its client.
+  const outweighsNonce =
+    /^(?:application\/)?at\+jwt$/i.test((header.get('typ') as string | undefined) ?? '') ||
+    use === 'access' ||
+    typ === 'Bearer' ||
+    (scp.some((scope) => !OPENID_SCOPES.test(scope)) && isClientApart(claims))
+  if (isForeign || !looksRight || (has('nonce') && !outweighsNonce)) reasons.add('token_type_wrong')
   return reasons
+}
+
+/** Scopes in a list or a text; none where there is anything else in it. */
+function scopesIn(value: StrictJson | undefined): readonly string[] {
+  const items = typeof value === 'string' ? [value] : Array.isArray(value) ? value : []
+  if (items.some((item) => typeof item !== 'string')) return []
+  return items.flatMap((item) => (item as string).split(' ')).filter((scope) => scope.length > 0)
+}
+
+/** Whether a client is named, and an audience, and no client is part of it. */
+function isClientApart(claims: StrictObject): boolean {
+  const named = ['client_id', 'appid', 'azp', 'cid'].map((name) => given(claims, name))
+  const clients = new Set(named.filter((client) => client !== undefined))
+  const aud = given(claims, 'aud')
+  const audience = (Array.isArray(aud) ? aud : [aud]).filter((each) => typeof each === 'string')
+  return clients.size > 0 && audience.length > 0 && !audience.some((each) => clients.has(each))
 }

@@ -178,7 +178,6 @@ describe('compatible: a token must look like an access token', () => {
     ['appid', { appid: 'client-1' }],
     ['azpacr', { azpacr: '1' }],
     ['permissions', { permissions: [] }],
-    ['roles', { roles: ['reader'] }],
     ['token_use: "access"', { token_use: 'access' }],
     ['payload typ: "Bearer"', { typ: 'Bearer' }],
   ])('%s is one', async (_, mark) => {
@@ -186,7 +185,7 @@ describe('compatible: a token must look like an access token', () => {
     expect(await compatible({ ...bare, ...mark })).toBe('accepted')
   })
 
-  test.each(['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'permissions', 'roles'])(
+  test.each(['scope', 'scp', 'client_id', 'cid', 'appid', 'azpacr', 'permissions'])(
     '`%s` that is null is none',
     async (name) => {
       expect(await compatible({ ...bare, [name]: null })).toBe('token_type_wrong')
@@ -197,8 +196,92 @@ describe('compatible: a token must look like an access token', () => {
     ['payload typ in another case', { typ: 'bearer' }],
     ['payload typ that is a list', { typ: ['Bearer'] }],
     ['groups', { groups: ['a'] }],
+    ['roles, which ID tokens of Entra carry too', { roles: ['reader'] }],
+    ['an empty scp', { scp: '' }],
+    ['an scp of spaces', { scp: '  ' }],
+    ['an scp that lists nothing', { scp: [] }],
+    ['an scp that lists an empty text', { scp: [''] }],
+    ['an scp with something else in it', { scp: ['a', 1] }],
+    ['an scp that is an object', { scp: { a: 1 } }],
   ])('%s is none', async (_, mark) => {
     expect(await compatible({ ...bare, ...mark })).toBe('token_type_wrong')
+  })
+})
+
+describe('compatible: a `nonce` is outweighed', () => {
+  // What an ID token of the code flow has, and nothing else.
+  const bare = { scope: undefined, client_id: undefined, jti: undefined, nonce: 'n' }
+  const foreignScope = { ...bare, scp: 'openid orders.read' }
+
+  test.each<[string, Changes, Changes]>([
+    ['header `typ` "at+jwt"', { ...bare, scope: 'openid' }, { typ: 'at+jwt' }],
+    ['header `typ` "Application/AT+JWT"', { ...bare, scope: 'openid' }, { typ: 'Application/AT+JWT' }],
+    ['payload `typ` "Bearer"', { ...bare, typ: 'Bearer' }, { typ: 'JWT' }],
+    ['`token_use` "access"', { ...bare, token_use: 'access' }, { typ: 'JWT' }],
+    ['a foreign scope in a text and azp', { ...foreignScope, azp: 'web' }, { typ: 'JWT' }],
+    ['a foreign scope in a list and appid', { ...bare, scp: ['orders.read'], appid: 'web' }, { typ: 'JWT' }],
+    ['a foreign scope and cid', { ...foreignScope, cid: 'web' }, { typ: 'JWT' }],
+    ['a foreign scope and client_id', { ...foreignScope, client_id: 'web' }, { typ: 'JWT' }],
+    ['a foreign scope and two clients', { ...foreignScope, azp: 'web', appid: 'mobile' }, { typ: 'JWT' }],
+    [
+      'a foreign scope, and several audiences without the client',
+      { ...foreignScope, azp: 'web', aud: [RESOURCE, 'b'] },
+      {},
+    ],
+  ])('by %s', async (_, claims, header) => {
+    expect(await compatible(bare)).toBe('token_type_wrong')
+    expect(await compatible(claims, { typ: 'JWT', ...header })).toBe('accepted')
+  })
+
+  test.each<[string, Changes]>([
+    ['a `scope`, in which ID tokens of some issuers repeat what was asked for', { scope: 'openid orders.read' }],
+    ['permissions', { permissions: ['orders.read'] }],
+    ['a client', { azp: 'web' }],
+    ['a client that must be outside `aud` beside no scope', { appid: 'web', azpacr: '1' }],
+    ['a foreign scope without a client', foreignScope],
+    ['scopes of OpenID alone', { scp: 'openid profile email address phone offline_access allatclaims', azp: 'web' }],
+    ['scopes of OpenID alone, in one item of a list', { scp: ['openid profile'], azp: 'web' }],
+    ['an empty scp', { scp: '', azp: 'web' }],
+    ['an scp that lists nothing', { scp: [], azp: 'web' }],
+    ['an scp that is null', { scp: null, azp: 'web' }],
+    ['an scp with something else in it', { scp: ['orders.read', 1], azp: 'web', scope: 'a' }],
+    ['an scp that is an object', { scp: { 'orders.read': true }, azp: 'web', scope: 'a' }],
+    ['a client that is the audience', { ...foreignScope, azp: RESOURCE }],
+    ['a client that is among the audiences', { ...foreignScope, azp: 'web', aud: [RESOURCE, 'web'] }],
+    ['one client outside `aud` and one inside', { ...foreignScope, azp: RESOURCE, appid: 'web' }],
+    ['one client inside `aud` and one outside', { ...foreignScope, azp: 'web', client_id: RESOURCE }],
+    ['a client that is null', { ...foreignScope, azp: null }],
+    ['payload `typ` in another case', { typ: 'bearer' }],
+    ['payload `typ` in a list', { typ: ['Bearer'] }],
+    ['payload `typ` "JWT"', { typ: 'JWT' }],
+    ['payload `typ` "at+jwt"', { typ: 'at+jwt' }],
+  ])('not by %s', async (_, claims) => {
+    expect(await compatible({ ...bare, ...claims, token_use: 'access' })).toBe('accepted')
+    expect(await compatible({ ...bare, ...claims })).toBe('token_type_wrong')
+  })
+
+  test.each<[string, Changes]>([
+    ['at_hash', { at_hash: 'h' }],
+    ['c_hash', { c_hash: 'h' }],
+    ['s_hash', { s_hash: 'h' }],
+    ['events', { events: {} }],
+    ['token_use "id"', { token_use: 'id' }],
+    ['typ "ID"', { typ: 'ID' }],
+    ['typ "Refresh"', { typ: 'refresh' }],
+  ])('and %s refuses whatever else is there', async (_, foreign) => {
+    const marks = { ...foreignScope, typ: 'Bearer', token_use: 'access', azp: 'web' }
+    expect(await compatible(marks, { typ: 'at+jwt' })).toBe('accepted')
+    expect(await compatible({ ...marks, ...foreign }, { typ: 'at+jwt' })).toBe('token_type_wrong')
+  })
+
+  test('with `audience: null` a token without `aud` shows nothing', async () => {
+    const unchecked = { audience: null, clients: ['web'], jwt: { profile: 'compatible' as const } }
+    const claims = { ...foreignScope, azp: 'web' }
+    expect(await verifyWith(unchecked, { ...claims, aud: 'elsewhere' }, { typ: 'JWT' })).toBe('accepted')
+    for (const aud of [undefined, null, []]) {
+      expect(await verifyWith(unchecked, { ...claims, nonce: undefined, aud }, { typ: 'JWT' })).toBe('accepted')
+      expect(await verifyWith(unchecked, { ...claims, aud }, { typ: 'JWT' })).toBe('token_type_wrong')
+    }
   })
 })
 
