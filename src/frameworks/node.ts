@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Requirement } from '../authorize.ts'
 import { BearwardError, isDenial } from '../errors.ts'
 import {
-  arrayOf,
   boolean,
   type Check,
   functionOf,
@@ -10,7 +9,6 @@ import {
   objectOf,
   optional,
   show,
-  text,
   withDefault,
 } from '../options/checks.ts'
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
@@ -18,7 +16,10 @@ import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
 import { isThenable } from '../thenable.ts'
 import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
+import { createForwarding, type ForwardedField, trustedProxies, type TrustedProxies } from './forwarded.ts'
 import { readFormAhead } from './node-form.ts'
+
+export type { ForwardedField, TrustedProxies }
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
@@ -43,10 +44,10 @@ export interface ProtectOptions {
    */
   readonly onError?: 'reject' | ((error: unknown, request: IncomingMessage, response: ServerResponse) => unknown)
   /**
-   * Addresses of reverse proxies, such as `['10.0.0.7']`. From them, and from nobody else, `X-Forwarded-Proto`,
-   * `X-Forwarded-Host` and `X-Forwarded-Prefix` are believed. Default none: the origin is that of `resource`.
+   * Reverse proxies, and the fields in which they are believed:
+   * `{ addresses: ['10.0.0.7'], fields: ['x-forwarded-proto'] }`. Default none: the origin is that of `resource`.
    */
-  readonly trustedProxies?: readonly string[]
+  readonly trustedProxies?: TrustedProxies
 }
 
 /** A request listener for `node:http`. Its promise rejects only where `onError` says so. */
@@ -93,23 +94,22 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     optional: mayLackToken,
     preflight,
     onError,
-    trustedProxies,
+    trustedProxies: proxies,
   } = objectOf<{
     optional: boolean
     preflight: ProtectOptions['preflight']
     onError: NonNullable<ProtectOptions['onError']>
-    trustedProxies: readonly string[]
+    trustedProxies: TrustedProxies
   }>(options, 'protect()', {
     optional: withDefault(false, boolean),
     preflight: optional(functionOf()),
     onError: withDefault<NonNullable<ProtectOptions['onError']>>((error) => console.error(error), errorHandler),
-    trustedProxies: withDefault([], arrayOf(text, 'an array of addresses', 0)),
+    trustedProxies: withDefault({ addresses: [], fields: [] }, trustedProxies),
   })
-  const origin = originOf(api.metadata().resource)
-  const proxies = new Set(trustedProxies)
+  const baseOf = createForwarding(proxies, originOf(api.metadata().resource))
 
   const listener: NodeHandler = async (request, response) => {
-    const view = viewOf(request, origin, proxies)
+    const view = viewOf(request, baseOf(request))
     if (addressesMetadata(api, view.method, view.url)) return respond(response, metadataAnswer(api))
     if (isPreflight(request)) {
       const asked = String(request.headers['access-control-request-method'])
@@ -203,8 +203,7 @@ function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && 'origin' in headers && 'access-control-request-method' in headers
 }
 
-function viewOf(request: IncomingMessage, origin: string, proxies: ReadonlySet<string>): RequestView {
-  const base = proxies.size > 0 && proxies.has(addressOf(request)) ? forwardedBase(request, origin) : origin
+function viewOf(request: IncomingMessage, base: string): RequestView {
   return {
     method: request.method ?? 'GET',
     url: base + pathOf(request.url ?? '/'),
@@ -225,27 +224,6 @@ function linesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
     if (sent.length === name.length && sent.toLowerCase() === name) lines.push(rawHeaders[index + 1] ?? '')
   }
   return lines
-}
-
-/** IPv4 addresses come IPv6-mapped where the server listens on both. */
-function addressOf({ socket }: IncomingMessage): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '')
-}
-
-function forwardedBase(request: IncomingMessage, origin: string): string {
-  const own = new URL(origin)
-  const scheme = lastForwarded(request, 'x-forwarded-proto') ?? own.protocol.slice(0, -1)
-  const host = lastForwarded(request, 'x-forwarded-host') ?? own.host
-  const prefix = lastForwarded(request, 'x-forwarded-prefix')?.replace(/\/+$/, '') ?? ''
-  // Anything but plain path segments could turn the rest of the address into a query.
-  if (!/^(?:\/[A-Za-z0-9._~-]+)*$/.test(prefix)) return origin
-  const base = `${scheme}://${host}${prefix}`
-  return /^https?$/.test(scheme) && /^[A-Za-z0-9.:[\]-]+$/.test(host) && URL.canParse(base) ? base : origin
-}
-
-/** The last value is the one that the nearest proxy wrote; those before it may be the client's. */
-function lastForwarded(request: IncomingMessage, name: string): string | undefined {
-  return linesOf(request, name).join(',').split(',').at(-1)?.trim() || undefined
 }
 
 /** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */

@@ -414,7 +414,8 @@ describe('the address of a request', () => {
   })
 
   describe('behind a proxy', () => {
-    const trusted = { trustedProxies: ['127.0.0.1'] }
+    const fields = ['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'] as const
+    const trusted = { trustedProxies: { addresses: ['127.0.0.1'], fields } }
     const forwarded = [
       'X-Forwarded-Proto: http',
       'X-Forwarded-Host: public.example.com:8080',
@@ -428,9 +429,9 @@ describe('the address of a request', () => {
 
     test.each([
       ['nobody', {}],
-      ['another address', { trustedProxies: ['10.0.0.7'] }],
-      ['the name of this one', { trustedProxies: ['localhost'] }],
-      ['none', { trustedProxies: [] }],
+      ['another address', { trustedProxies: { addresses: ['10.0.0.7'], fields } }],
+      ['the name of this one', { trustedProxies: { addresses: ['localhost'], fields } }],
+      ['none', { trustedProxies: { addresses: [], fields } }],
     ])('is not what it says where the trusted one is %s', async (_, options) => {
       const view = await seenFor(['GET /orders HTTP/1.1', ...forwarded], options)
       expect(view.url).toBe('https://api.example.com/orders')
@@ -485,7 +486,8 @@ describe('the address of a request', () => {
     })
 
     test('IPv4 addresses are known in their IPv6 form too', async () => {
-      const view = await seenFor(['GET /orders HTTP/1.1', ...forwarded], { trustedProxies: ['127.0.0.1', '::1'] })
+      const proxies = { addresses: ['127.0.0.1', '::1'], fields }
+      const view = await seenFor(['GET /orders HTTP/1.1', ...forwarded], { trustedProxies: proxies })
       expect(view.url).toContain('public.example.com')
     })
   })
@@ -517,7 +519,7 @@ describe('types', () => {
   test('the token is there unless credentials are optional, and its claims are the schema’s', () => {
     protect(api, (_, __, { token }) => void expectTypeOf(token).toEqualTypeOf<AccessToken<Tenant>>())
     protect(api, scope('a'), (_, __, { token }) => void expectTypeOf(token).toEqualTypeOf<AccessToken<Tenant>>(), {
-      trustedProxies: [],
+      trustedProxies: { addresses: ['10.0.0.7'], fields: ['x-forwarded-proto'] },
     })
     protect(api, (_, __, { token }) => void expectTypeOf(token).toEqualTypeOf<AccessToken<Tenant> | undefined>(), {
       optional: true,
