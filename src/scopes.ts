@@ -43,6 +43,14 @@ export function rememberScopes(read: ScopeReader): ScopeReader {
   }
 }
 
+/** The scopes that both lists name, in the order of the first. */
+export function commonScopes(scopes: readonly string[], others: readonly string[]): readonly string[] {
+  if (others.length <= FEW) return scopes.filter((scope) => others.includes(scope))
+  // Both lists may be long: an issuer writes the one, its endpoint the other.
+  const named = new Set(others)
+  return scopes.filter((scope) => named.has(scope))
+}
+
 function distinct(list: readonly string[]): string[] {
   // A set pays only for many, and for many nothing else does: the token may be a stranger's still.
   if (list.length > FEW) return [...new Set(list.filter((scope) => scope !== ''))]

@@ -4,7 +4,7 @@ import { BearwardError } from '../errors.ts'
 import { withoutSecrets } from '../faults.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
-import { createScopeExpansion, createScopeReader, type ScopeExpansion } from '../scopes.ts'
+import { commonScopes, createScopeExpansion, createScopeReader, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
@@ -227,7 +227,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       const answer = accept(await verdictOn(token, issuer, 'confirm', context))
       agree(jwt, answer, issuer)
       // Scopes that the issuer took back since it signed the token are taken back.
-      const scopes = hasScopes(answer) ? jwt.scopes.filter((scope) => answer.scopes.includes(scope)) : jwt.scopes
+      const scopes = hasScopes(answer) ? commonScopes(jwt.scopes, answer.scopes) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
       const confirmation = answer.confirmation && Object.freeze({ ...jwt.confirmation, ...answer.confirmation })
       return Object.freeze({ ...jwt, scopes: Object.freeze(scopes), ...(confirmation && { confirmation }) })
