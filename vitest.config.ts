@@ -1,19 +1,23 @@
 import { fileURLToPath } from 'node:url'
 import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
+import { defineProgramTags } from './test/fixture/programs.ts'
 import { BothRuntimesReporter } from './test/runtimes/both-runtimes-reporter.ts'
+import { ProgramsReporter } from './test/runtimes/programs-reporter.ts'
 
 // No test may reach beyond loopback, and no tool may phone home.
 process.env['WRANGLER_SEND_METRICS'] = 'false'
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false'
 process.env['WRANGLER_HIDE_BANNER'] = 'true'
 
+const ROOT = fileURLToPath(new URL('.', import.meta.url))
 const SHARED = 'test/**/*.shared.test.ts'
 const WATCH = 'test/fixture/leak-watch.ts'
 
 export default defineConfig({
   test: {
-    reporters: ['default', new BothRuntimesReporter(fileURLToPath(new URL('.', import.meta.url)))],
+    reporters: ['default', new BothRuntimesReporter(ROOT), new ProgramsReporter(ROOT)],
+    tags: defineProgramTags(),
     projects: [
       {
         test: {

@@ -32,17 +32,14 @@ const started: Demo[] = []
 // A test that fails must leave nothing behind either.
 afterEach(async () => {
   for (const demo of started.splice(0)) {
-    const descendants = demo.descendants()
-    // First, or it would stop the rest while that is killed here.
-    demo.process.kill('SIGKILL')
-    for (const { id } of descendants) killIfRunning(id)
+    killGroupOf(demo)
     await demo.ended
   }
 })
 
-function killIfRunning(id: number): void {
+function killGroupOf(demo: Demo): void {
   try {
-    process.kill(id, 'SIGKILL')
+    process.kill(-demo.process.pid!, 'SIGKILL')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
@@ -140,38 +137,31 @@ describe('npm start', () => {
     patience,
   )
 
-  test(
-    'prints curl lines that work as they stand',
-    async () => {
-      const demo = runDemo(...freePorts)
-      await demo.says('Running until you press Ctrl+C.')
-      const lines = demo.output().match(/^curl .*$/gm) ?? []
-      const statuses = lines.map((line) => {
-        const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' })
-        return Number(/^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1])
-      })
-      expect(statuses).toEqual([200, 200, 201, 200, 200, 200, 403, 401])
-    },
-    patience,
-  )
+  test('prints curl lines that work as they stand', { tags: 'curl', timeout: patience }, async () => {
+    const demo = runDemo(...freePorts)
+    await demo.says('Running until you press Ctrl+C.')
+    const lines = demo.output().match(/^curl .*$/gm) ?? []
+    const statuses = lines.map((line) => {
+      const { stdout } = spawnSync('sh', ['-c', line], { encoding: 'utf8' })
+      return Number(/^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1])
+    })
+    expect(statuses).toEqual([200, 200, 201, 200, 200, 200, 403, 401])
+  })
 
-  test(
-    'ends with everything that it started when Ctrl+C is pressed',
-    async () => {
-      const demo = npmStart(...freePorts)
-      await demo.says('Running until you press Ctrl+C.')
-      const children = demo.descendants()
-      expect(children.map(({ command }) => command).join('\n')).toMatch(/samples\/node\/server\.ts[^]*workerd/)
-      process.kill(-demo.process.pid!, 'SIGINT')
-      await demo.ended
-      expect(demo.output()).toMatch(/Stopping …\s*$/)
-      await expectAllGone(idsOf(children))
-    },
-    patience,
-  )
+  test('ends with everything that it started when Ctrl+C is pressed', { tags: 'ps', timeout: patience }, async () => {
+    const demo = npmStart(...freePorts)
+    await demo.says('Running until you press Ctrl+C.')
+    const children = demo.descendants()
+    expect(children.map(({ command }) => command).join('\n')).toMatch(/samples\/node\/server\.ts[^]*workerd/)
+    process.kill(-demo.process.pid!, 'SIGINT')
+    await demo.ended
+    expect(demo.output()).toMatch(/Stopping …\s*$/)
+    await expectAllGone(idsOf(children))
+  })
 
   test(
     'ends with everything that it started when npm alone is terminated',
+    { tags: 'ps', timeout: patience },
     async () => {
       const demo = npmStart(...freePorts)
       await demo.says('Running until you press Ctrl+C.')
@@ -179,11 +169,11 @@ describe('npm start', () => {
       demo.process.kill('SIGTERM')
       await expectAllGone(idsOf(children))
     },
-    patience,
   )
 
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'exits with 0 on %s once everything was shown',
+    { tags: 'ps', timeout: patience },
     async (signal) => {
       const demo = runDemo(...freePorts)
       await demo.says('Running until you press Ctrl+C.')
@@ -192,11 +182,11 @@ describe('npm start', () => {
       expect(await demo.ended).toBe(0)
       await expectAllGone(idsOf(children))
     },
-    patience,
   )
 
   test.each(['Starting the authorization server', 'Bundling the Worker', 'Obtaining tokens'])(
     'can be interrupted at "%s"',
+    { tags: 'ps', timeout: patience },
     async (text) => {
       const demo = runDemo(...freePorts)
       await demo.says(text)
@@ -208,27 +198,22 @@ describe('npm start', () => {
       expect(demo.output()).not.toMatch(/^ +at /m)
       await expectAllGone(idsOf(children))
     },
-    patience,
   )
 
   test.each([
     ['The Node API crashed', /samples\/node\/server\.ts/],
     ['workerd crashed', /workerd serve/],
-  ])(
-    'says "%s" when it does, and ends',
-    async (message, pattern) => {
-      const demo = runDemo(...freePorts)
-      await demo.says('Running until you press Ctrl+C.')
-      const children = demo.descendants()
-      const victim = children.find(({ command }) => pattern.test(command))
-      process.kill(victim!.id, 'SIGKILL')
-      expect(await demo.ended).toBe(1)
-      expect(demo.output()).toContain(message)
-      expect(demo.output()).not.toMatch(/^ +at /m)
-      await expectAllGone(idsOf(children))
-    },
-    patience,
-  )
+  ])('says "%s" when it does, and ends', { tags: 'ps', timeout: patience }, async (message, pattern) => {
+    const demo = runDemo(...freePorts)
+    await demo.says('Running until you press Ctrl+C.')
+    const children = demo.descendants()
+    const victim = children.find(({ command }) => pattern.test(command))
+    process.kill(victim!.id, 'SIGKILL')
+    expect(await demo.ended).toBe(1)
+    expect(demo.output()).toContain(message)
+    expect(demo.output()).not.toMatch(/^ +at /m)
+    await expectAllGone(idsOf(children))
+  })
 
   test.each(['--issuer-port', '--worker-port', '--node-port'])(
     'says which port is taken, and that %s sets another',

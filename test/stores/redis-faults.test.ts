@@ -1,3 +1,5 @@
+// @module-tag redis-server
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { CacheTier } from '../../src/index.ts'

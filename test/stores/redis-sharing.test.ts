@@ -1,3 +1,5 @@
+// @module-tag redis-server
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { redisTier } from '../../src/stores/redis.ts'
 import { jwt, KEY_A, KEY_B, member, sealedMember } from '../fixture/fleet.ts'

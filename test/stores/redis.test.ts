@@ -1,3 +1,5 @@
+// @module-tag redis-server
+
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { redisTier } from '../../src/stores/redis.ts'
 import { cacheTierContract } from '../../src/testing/index.ts'
