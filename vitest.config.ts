@@ -12,6 +12,7 @@ process.env['WRANGLER_HIDE_BANNER'] = 'true'
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url))
 const SHARED = 'test/**/*.shared.test.ts'
+const FRAMEWORKS = 'test/frameworks'
 const WATCH = 'test/fixture/leak-watch.ts'
 
 export default defineConfig({
@@ -23,6 +24,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
+          exclude: [`${FRAMEWORKS}/**`],
           setupFiles: WATCH,
           testTimeout: 20_000,
           hookTimeout: 60_000,
@@ -41,6 +43,16 @@ export default defineConfig({
           }),
         ],
         test: { name: 'workerd', include: [SHARED], setupFiles: WATCH, testTimeout: 20_000 },
+      },
+      {
+        test: {
+          name: 'frameworks',
+          include: [`${FRAMEWORKS}/*.test.ts`],
+          globalSetup: `${FRAMEWORKS}/install.ts`,
+          setupFiles: WATCH,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },
