@@ -40,7 +40,7 @@ export function withoutSecrets(fault: unknown, secrets: readonly string[]): unkn
 }
 
 /** Whether a text holds a telling part of one of these secrets, in whatever case and punctuation. */
-export function repeatsAny(text: string, secrets: readonly string[]): boolean {
+function repeatsAny(text: string, secrets: readonly string[]): boolean {
   return secrets.some((secret) => repeats(text, secret))
 }
 

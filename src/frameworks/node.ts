@@ -138,7 +138,7 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     try {
       await listener(request, response)
     } catch (error) {
-      hand(error, onError, request, response)
+      report(onError, error, request, response)
       if (response.headersSent) cutOff(response)
       else respond(response, refusalAnswer(api.challenge(undefined)))
     }
@@ -152,18 +152,18 @@ const errorHandler: Check<NonNullable<ProtectOptions['onError']>> = (value, opti
 }
 
 /** Gives an error to its handler; where that fails, both errors are logged, so that none is lost. */
-function hand(
-  error: unknown,
+function report(
   onError: Exclude<ProtectOptions['onError'], 'reject' | undefined>,
+  error: unknown,
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const fail = (fault: unknown): void => console.error(error, fault)
+  const logBoth = (fault: unknown): void => console.error(error, fault)
   try {
     const outcome = onError(error, request, response)
-    if (isThenable(outcome)) Promise.resolve(outcome).catch(fail)
+    if (isThenable(outcome)) void outcome.then(undefined, logBoth)
   } catch (fault) {
-    fail(fault)
+    logBoth(fault)
   }
 }
 

@@ -13,18 +13,22 @@ function payloadText(extra = ''): string {
   return JSON.stringify(goodClaims()).replace(/}$/, `${extra}}`)
 }
 
+/** The claims with another subject, as it is written in JSON. */
+function withSubject(text: string): string {
+  return payloadText().replace('user-1', text)
+}
+
 function utf8(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
 describe('a text has one meaning', () => {
   test('refuses half a surrogate pair: two such subjects are one once they are written as UTF-8', async () => {
-    const subject = (text: string): string => payloadText().replace('user-1', text)
     const header = await headerText()
     const halves = [String.raw`user-\ud800`, String.raw`user-\udfff`, String.raw`user-\uDC3B\uD83D`]
     await expectRefused(
-      await signRaw(header, subject(String.raw`user-\ud83d\udc3b`)),
-      await Promise.all(halves.map((half) => signRaw(header, subject(half)))),
+      await signRaw(header, withSubject(String.raw`user-\ud83d\udc3b`)),
+      await Promise.all(halves.map((half) => signRaw(header, withSubject(half)))),
       'token_malformed',
     )
     const written = halves.map((half) => new TextEncoder().encode(JSON.parse(`"${half}"`) as string).join())

@@ -251,17 +251,17 @@ describe('a CORS preflight', () => {
   })
 })
 
+/** What browsers look at. */
+function readPermission(response: Response): readonly unknown[] {
+  const names = ['Origin', 'Methods', 'Headers', 'Credentials']
+  return [response.status, ...names.map((name) => response.headers.get(`Access-Control-Allow-${name}`))]
+}
+
 describe('a CORS preflight of the protected resource metadata', () => {
   const headers = {
     Origin: 'https://inspector.example.com',
     'Access-Control-Request-Method': 'GET',
     'Access-Control-Request-Headers': 'mcp-protocol-version',
-  }
-
-  /** What browsers look at. */
-  function readPermission(response: Response): readonly unknown[] {
-    const names = ['Origin', 'Methods', 'Headers', 'Credentials']
-    return [response.status, ...names.map((name) => response.headers.get(`Access-Control-Allow-${name}`))]
   }
 
   const permitted = [204, '*', 'GET, HEAD', '*', null]

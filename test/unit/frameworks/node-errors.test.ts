@@ -23,6 +23,16 @@ function fail(): never {
   throw new Error('own: SECRET')
 }
 
+function answerWithTea(_: unknown, __: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(418).end('tea')
+}
+
+async function half(_: IncomingMessage, response: ServerResponse): Promise<void> {
+  response.writeHead(200, { 'Content-Length': '100' })
+  await new Promise<void>((resolve) => response.write('half', () => resolve()))
+  fail()
+}
+
 describe('a handler that throws', () => {
   test.each<[string, Handler]>([
     ['at once', fail],
@@ -51,9 +61,7 @@ describe('a handler that throws', () => {
   })
 
   test('leaves the answer to an onError that gives one', async () => {
-    const onError = (_: unknown, __: IncomingMessage, response: ServerResponse) =>
-      void response.writeHead(418).end('tea')
-    expect(await answerOf(fail, { onError })).toMatchObject({ status: 418, body: 'tea' })
+    expect(await answerOf(fail, { onError: answerWithTea })).toMatchObject({ status: 418, body: 'tea' })
   })
 
   test.each<[string, () => unknown]>([
@@ -69,11 +77,6 @@ describe('a handler that throws', () => {
   test('in the middle of its answer: the connection is cut, so that nobody takes the half for the whole', async () => {
     const seen: unknown[] = []
     const onError = (error: unknown) => void seen.push(error)
-    async function half(_: IncomingMessage, response: ServerResponse): Promise<void> {
-      response.writeHead(200, { 'Content-Length': '100' })
-      await new Promise<void>((resolve) => response.write('half', () => resolve()))
-      fail()
-    }
     const { api } = await fixture()
     const port = await listen(protect(api, half, { onError }))
     const response = await fetch(`http://127.0.0.1:${port}/`, {

@@ -414,8 +414,8 @@ describe('the address of a request', () => {
   })
 
   describe('behind a proxy', () => {
-    const fields = ['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'] as const
-    const trusted = { trustedProxies: { addresses: ['127.0.0.1'], fields } }
+    const known = ['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'] as const
+    const trusted = { trustedProxies: { addresses: ['127.0.0.1'], fields: known } }
     const forwarded = [
       'X-Forwarded-Proto: http',
       'X-Forwarded-Host: public.example.com:8080',
@@ -429,9 +429,9 @@ describe('the address of a request', () => {
 
     test.each([
       ['nobody', {}],
-      ['another address', { trustedProxies: { addresses: ['10.0.0.7'], fields } }],
-      ['the name of this one', { trustedProxies: { addresses: ['localhost'], fields } }],
-      ['none', { trustedProxies: { addresses: [], fields } }],
+      ['another address', { trustedProxies: { addresses: ['10.0.0.7'], fields: known } }],
+      ['the name of this one', { trustedProxies: { addresses: ['localhost'], fields: known } }],
+      ['none', { trustedProxies: { addresses: [], fields: known } }],
     ])('is not what it says where the trusted one is %s', async (_, options) => {
       const view = await seenFor(['GET /orders HTTP/1.1', ...forwarded], options)
       expect(view.url).toBe('https://api.example.com/orders')
@@ -486,7 +486,7 @@ describe('the address of a request', () => {
     })
 
     test('IPv4 addresses are known in their IPv6 form too', async () => {
-      const proxies = { addresses: ['127.0.0.1', '::1'], fields }
+      const proxies = { addresses: ['127.0.0.1', '::1'], fields: known }
       const view = await seenFor(['GET /orders HTTP/1.1', ...forwarded], { trustedProxies: proxies })
       expect(view.url).toContain('public.example.com')
     })
