@@ -5,26 +5,26 @@ export async function readBytes(
 ): Promise<Uint8Array | undefined> {
   if (!body) return new Uint8Array()
   const reader = body.getReader()
-  const chunks: Uint8Array[] = []
+  let bytes = new Uint8Array()
   let size = 0
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return concatenate(chunks, size)
+    if (done) return size === bytes.length ? bytes : bytes.slice(0, size)
+    if (size + value.length > maxBytes) break
+    // Copied at once: a list of chunks of one byte each would weigh a hundred times what is in them.
+    bytes = withRoom(bytes, size, size + value.length)
+    bytes.set(value, size)
     size += value.length
-    if (size > maxBytes) break
-    chunks.push(value)
   }
   // Not awaited: a copy's cancellation waits for the other copy's.
   reader.cancel().catch(() => {})
   return undefined
 }
 
-function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, at)
-    at += chunk.length
-  }
-  return whole
+/** The same bytes with room for more, at least doubled, so that each is copied once or twice in all. */
+function withRoom(bytes: Uint8Array<ArrayBuffer>, size: number, needed: number): Uint8Array<ArrayBuffer> {
+  if (needed <= bytes.length) return bytes
+  const larger = new Uint8Array(Math.max(needed, 2 * bytes.length))
+  larger.set(bytes.subarray(0, size))
+  return larger
 }
