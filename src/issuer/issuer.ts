@@ -119,7 +119,7 @@ function keyLoader(
   async function fetchKeys({ previous }: WantedKeys, signal: AbortSignal, leader: CallContext): Promise<FetchedKeys> {
     try {
       const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ ...leader, signal }))
-      const { document, maxAgeSeconds } = await fetchDocument(url, {
+      const { document, leftOut, maxAgeSeconds } = await fetchDocument(url, {
         fetch: settings.fetch,
         insecureHosts: settings.insecureHosts,
         // Where the operator said so, anywhere; where the metadata says so, not on this machine unless the issuer is.
@@ -128,8 +128,9 @@ function keyLoader(
         maxBytes: MAX_DOCUMENT_BYTES,
         // Key sets are served under many media types, and what is not a key set does not parse as one.
         mediaTypes: [],
+        members: ['keys'],
       })
-      const usable = await usableKeys(document, algorithms, previous)
+      const usable = await usableKeys(document, algorithms, previous, leftOut)
       // Nothing is left at this address: perhaps the keys have moved.
       if (usable.keys.length === 0) metadata.doubt()
       return { ...usable, maxAgeSeconds, document }

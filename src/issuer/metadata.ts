@@ -4,7 +4,7 @@ import { limit } from '../upstream/limit.ts'
 import { createSharedLoader } from '../upstream/shared-loader.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../upstream/fetch-document.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
-import { isObject, type JsonObject } from '../parse/json.ts'
+import { isObject, type Json, type JsonObject } from '../parse/json.ts'
 import type { CallContext } from '../pipeline.ts'
 import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
 import { sharedIdentity, TIERS_PART } from './shared-keys.ts'
@@ -27,7 +27,7 @@ export interface MetadataSource {
   readonly stop: () => void
 }
 
-export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaTypes' | 'maxBytes'> {
+export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaTypes' | 'maxBytes' | 'members'> {
   readonly shared: SharedCache
   readonly timeoutMs: number
   readonly maxStaleMs: number
@@ -39,11 +39,14 @@ export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaT
 /** Metadata, and the address that had it. */
 interface FoundMetadata {
   readonly url: string
-  readonly document: Record<string, unknown>
+  readonly document: JsonObject
 }
 
 const FRESH_MS = 60 * 60 * 1000
 export const MAX_DOCUMENT_BYTES: number = 512 * 1024
+/** The members of metadata that are used. */
+const MEMBERS = ['issuer', 'jwks_uri', 'introspection_endpoint', 'mtls_endpoint_aliases']
+const MAX_ADDRESS_LENGTH = 4_096
 
 /** @see RFC 8414 §3, OpenID Connect Discovery 1.0 §4 */
 export function createMetadataSource(issuer: IssuerSettings, settings: MetadataSettings): MetadataSource {
@@ -70,7 +73,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       // What comes after its time is dropped here, and may be long out of date.
       if (name !== undefined && !signal.aborted) {
         const times = { originMs, lifeMs: settings.maxStaleMs }
-        settings.shared.write(name, { ...found, document: found.document as JsonObject }, times, leader)
+        settings.shared.write(name, { ...found }, times, leader)
       }
       return { ...found, fetchedMs: settings.now() }
     },
@@ -105,7 +108,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       throw new TypeError('its metadata has not the right shape')
     }
     requireOwnIssuer(url, document, issuer.identifier)
-    return { url, document }
+    return { url, document: usedMembersOf(document) }
   }
 
   function isNewer(originMs: number): boolean {
@@ -184,11 +187,36 @@ function requireOwnIssuer(url: string, { issuer }: Record<string, unknown>, iden
   )
 }
 
+/** The members that are used, of an issuer's own document: what else is in it may weigh half a megabyte. */
+function usedMembersOf(document: Record<string, unknown>): JsonObject {
+  const { issuer, jwks_uri: jwksUri, introspection_endpoint: endpoint, mtls_endpoint_aliases: aliases } = document
+  const used: Record<string, Json | undefined> = {
+    issuer: issuer as Json,
+    jwks_uri: addressIn(jwksUri),
+    introspection_endpoint: addressIn(endpoint),
+    mtls_endpoint_aliases: isObject(aliases)
+      ? present({ introspection_endpoint: addressIn(aliases['introspection_endpoint']) })
+      : undefined,
+  }
+  return present(used)
+}
+
+/** What may be an address; of what is none the kind alone, for messages. */
+function addressIn(value: unknown): Json | undefined {
+  if (typeof value === 'string') return value.length > MAX_ADDRESS_LENGTH ? undefined : value
+  if (Array.isArray(value)) return []
+  return isObject(value) ? {} : (value as Json | undefined)
+}
+
+function present(members: Record<string, Json | undefined>): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+}
+
 /** Asks the addresses in turn; the next one only after an answer that is not this issuer's document, never after an outage. */
 async function fetchFirst(
   identifier: string,
   addresses: readonly string[],
-  settings: Omit<FetchSettings, 'mediaTypes' | 'maxBytes'>,
+  settings: Omit<FetchSettings, 'mediaTypes' | 'maxBytes' | 'members'>,
 ): Promise<FoundMetadata> {
   const misses: string[] = []
   for (const url of addresses) {
@@ -197,9 +225,10 @@ async function fetchFirst(
         ...settings,
         maxBytes: MAX_DOCUMENT_BYTES,
         mediaTypes: ['application/json'],
+        members: MEMBERS,
       })
       requireOwnIssuer(url, document, identifier)
-      return { url, document }
+      return { url, document: usedMembersOf(document) }
     } catch (fault) {
       if (!(fault instanceof UpstreamFault && fault.notHere)) throw fault
       misses.push(fault.message)

@@ -4,7 +4,7 @@ import type { JsonObject } from '../parse/json.ts'
 import type { CallContext } from '../pipeline.ts'
 import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
 import { freshForMs, type LoadKeys, type PublishedKeys, type WantedKeys } from './key-set.ts'
-import { usableKeys, type UsableKeys } from './usable-keys.ts'
+import { usableKeys, type UsableKeys, publicSetOf } from './usable-keys.ts'
 
 /** Keys from the issuer itself, with the document that they came in. */
 export interface FetchedKeys extends PublishedKeys {
@@ -79,7 +79,7 @@ export function loadShared(
     // What comes after its time is dropped here, and may be long out of date.
     if (fetched.keys.length > 0 && !signal.aborted) {
       const extraMs = wanted.reason === 'unknown' ? originMs : entry?.value.extraMs
-      const data = { document, maxAgeSeconds: fetched.maxAgeSeconds, extraMs } as JsonObject
+      const data: JsonObject = { document: publicSetOf(document), maxAgeSeconds: fetched.maxAgeSeconds, extraMs }
       shared.write(name, data, { originMs, lifeMs: maxStaleMs }, leader)
     }
     return fetched

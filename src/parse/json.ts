@@ -101,11 +101,12 @@ function writtenMembers(text: string): number {
 }
 
 /** JSON's own. @see RFC 8259 §2 */
-function isWhiteSpace(code: number): boolean {
+export function isWhiteSpace(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
 }
 
-function endOfString(text: string, start: number): number {
+/** The index of the quote that ends a string; -1 where none does. */
+export function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1)
   return end

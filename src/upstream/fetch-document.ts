@@ -2,8 +2,9 @@ import { quote } from '../errors.ts'
 import { describeFault, Fault } from '../faults.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
-import { isObject } from '../parse/json.ts'
+import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
 import { readBytes } from '../parse/read-bytes.ts'
+import { waitTurn } from './turns.ts'
 
 /** An upstream's answer that is not what was asked for. */
 export class UpstreamFault extends Fault {
@@ -16,8 +17,7 @@ export class UpstreamFault extends Fault {
   }
 }
 
-export interface FetchedDocument {
-  readonly document: Record<string, unknown>
+export interface FetchedDocument extends Excerpt {
   /** From `Cache-Control: max-age`, less `Age`. */
   readonly maxAgeSeconds: number | undefined
 }
@@ -30,11 +30,16 @@ export interface FetchSettings {
   readonly maxBytes: number
   /** Media types that the answer may have; empty for any. */
   readonly mediaTypes: readonly string[]
+  /** The members that are read of the document. */
+  readonly members: readonly string[]
   readonly signal: AbortSignal
 }
 
+// Documents in use are smaller. To read one of 512 KiB takes a few milliseconds.
+const LARGE_BYTES = 64 * 1024
+
 /**
- * Fetches one JSON object: no redirect followed, no more than `maxBytes` read, nothing but status 200 accepted.
+ * Fetches members of one JSON object: no redirect followed, no more than `maxBytes` read, nothing but status 200 accepted.
  *
  * @throws {UpstreamFault}
  */
@@ -53,7 +58,8 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
     throw new UpstreamFault(`${shown(url)} answered with content type ${quote(mediaType)}, not JSON`, { notHere: true })
   }
   const bytes = await readBounded(url, response, settings.maxBytes)
-  return { document: parseObject(url, bytes), maxAgeSeconds: maxAge(response.headers) }
+  if (bytes.length > LARGE_BYTES) await waitTurn()
+  return { ...readObject(url, bytes, settings.members), maxAgeSeconds: maxAge(response.headers) }
 }
 
 /** An address as a message may name it: its query may hold a key. */
@@ -107,15 +113,15 @@ async function readBounded(url: string, response: Response, maxBytes: number): P
   return bytes
 }
 
-function parseObject(url: string, bytes: Uint8Array): Record<string, unknown> {
-  let value: unknown
+function readObject(url: string, bytes: Uint8Array, members: readonly string[]): Excerpt {
+  let excerpt: Excerpt | undefined
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    excerpt = readExcerpt(new TextDecoder('utf-8', { fatal: true }).decode(bytes), members)
   } catch {
     throw new UpstreamFault(`${shown(url)} answered with invalid JSON`, { notHere: true })
   }
-  if (!isObject(value)) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`, { notHere: true })
-  return value
+  if (!excerpt) throw new UpstreamFault(`${shown(url)} answered with JSON that is no object`, { notHere: true })
+  return excerpt
 }
 
 function maxAge(headers: Headers): number | undefined {

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
-import { goodClaims, ISSUER, signingKey, signToken } from '../fixture/issuer.ts'
+import { encode } from 'jose/base64url'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { goodClaims, ISSUER, signingKey, signRaw, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 
 const OAUTH = `${ISSUER}/.well-known/oauth-authorization-server`
@@ -127,5 +128,80 @@ describe('a key set that is bent', () => {
       expect(await codeOf(api.verify(await signToken()))).toBe('issuer_unavailable')
       expect(upstream.calls).toEqual([OAUTH])
     }
+  })
+})
+
+/** A good key and as much junk as fits. */
+function filled(first: unknown, make: (index: number) => string): string {
+  let text = `{"keys":[${JSON.stringify(first)}`
+  for (let index = 0; ; index++) {
+    const member = `,${make(index)}`
+    if (text.length + member.length + 2 > 512 * 1024) return `${text}]}`
+    text += member
+  }
+}
+
+/** Bytes that differ from key to key. */
+function numbered(index: number, length: number): string {
+  const bytes = new Uint8Array(length)
+  new DataView(bytes.buffer).setUint32(length - 4, index)
+  return encode(bytes)
+}
+
+describe('a key set of 512 KiB', () => {
+  test.each<[string, (index: number) => string]>([
+    ['zeros', () => '0'],
+    ['empty objects', () => '{}'],
+    ['keys of a few bytes', (index) => `{"kty":"EC","crv":"P-521","x":"${index.toString(36)}","y":"A"}`],
+    ['short RSA keys', (index) => `{"kty":"RSA","n":"${index.toString(36)}AA","e":"Aw"}`],
+    [
+      'points off the curve',
+      (index) => `{"kty":"EC","crv":"P-256","x":"${numbered(index, 32)}","y":"${numbered(1, 32)}"}`,
+    ],
+    ['keys that are good', (index) => `{"kty":"OKP","crv":"Ed25519","x":"${numbered(index + 3, 32)}"}`],
+    ['long RSA keys', (index) => `{"kty":"RSA","n":"${numbered(index, 2_048)}","e":"AQAB"}`],
+    ['names of 1,024 characters', (index) => `{"kty":"EC","kid":"${String(index).padStart(1_024, '0')}"}`],
+    ['one array of arrays', () => '['.repeat(100_000) + ']'.repeat(100_000)],
+    ['members without end', () => `{${Array.from({ length: 20_000 }, (_, index) => `"${index}":0`).join(',')}}`],
+  ])('costs 300 imports and 16 events at most, and its good key is found: %s', async (_, make) => {
+    const { jwk } = await signingKey()
+    const body = filled(jwk, make)
+    const { api, upstream, events } = await fixture()
+    upstream.answers.set(JWKS, () => new Response(body, { headers: { 'Content-Type': 'application/json' } }))
+    const token = await signToken()
+    const imports = vi.spyOn(crypto.subtle, 'importKey')
+    onTestFinished(() => imports.mockRestore())
+    expect(await codeOf(api.verify(token))).toBe('accepted')
+    expect(imports.mock.calls.length).toBeLessThanOrEqual(300)
+    expect(events.filter(({ type }) => type === 'key_ignored').length).toBeLessThanOrEqual(16)
+    expect(api.snapshot()[0]?.keys).toBeLessThanOrEqual(300)
+  })
+})
+
+describe('RSA keys that are dear to verify with', () => {
+  const BIG = encode(new Uint8Array(384).fill(0xff))
+
+  test.each<[string, Record<string, unknown>]>([
+    ['an exponent as long as the modulus', { n: BIG, e: BIG }],
+    ['an exponent of 33 bits', { n: BIG, e: 'AQAAAAE' }],
+    ['a modulus of 16,384 bits', { n: encode(new Uint8Array(2_048).fill(0xff)), e: 'AQAB' }],
+    ['a modulus of 8,200 bits', { n: encode(new Uint8Array(1_025).fill(0xff)), e: 'AQAB' }],
+  ])('%s: an unsigned token is tried against none of them', async (_, dear) => {
+    const { jwk } = await signingKey()
+    const { api, upstream } = await fixture()
+    upstream.publish(jwk, ...Array.from({ length: 4 }, () => ({ kty: 'RSA', kid: 'dear', ...dear })))
+    const verifications = vi.spyOn(crypto.subtle, 'verify')
+    onTestFinished(() => verifications.mockRestore())
+    const junk = await signRaw(
+      JSON.stringify({ alg: 'RS256', kid: 'dear', typ: 'at+jwt' }),
+      JSON.stringify(goodClaims()),
+    )
+    expect(await codeOf(api.verify(junk))).toBe('key_unknown')
+    expect(verifications).not.toHaveBeenCalled()
+
+    const twin = await fixture()
+    twin.upstream.publish(jwk, { kty: 'RSA', kid: 'dear', n: BIG, e: 'AQAB' })
+    expect(await codeOf(twin.api.verify(junk))).toBe('signature_invalid')
+    expect(verifications).toHaveBeenCalledOnce()
   })
 })

@@ -51,7 +51,7 @@ export async function judgeKeySet(
   const keys: unknown = read && 'keys' in read.document ? read.document.keys : undefined
   if (!Array.isArray(keys)) return refuse('issuer_unavailable')
   const usable: JWK[] = []
-  for (const key of keys as readonly unknown[]) {
+  for (const key of keys.slice(0, MAX_MEMBERS) as readonly unknown[]) {
     if (await isUsable(key, issuer)) usable.push(key as JWK)
   }
   if (usable.length === 0) return refuse('issuer_unavailable')
@@ -62,8 +62,10 @@ export async function judgeKeySet(
   return read?.isStrict ? judgement : { ...judgement, reasons: new Set([...judgement.reasons, 'issuer_unavailable']) }
 }
 
-// 16,384 bits in base64url: OpenSSL verifies with no longer ones.
-const MAX_RSA_CHARACTERS = Math.ceil((16_384 / 8) * (4 / 3))
+const MAX_MODULUS_BITS = 8_192
+const MAX_EXPONENT = 2n ** 32n
+const MAX_MEMBERS = 300
+const MAX_NAME = 1_024
 const PUBLIC = ['kty', 'crv', 'n', 'e', 'x', 'y', 'alg', 'kid'] as const
 const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
@@ -82,8 +84,8 @@ async function isUsable(key: unknown, { algorithms }: OracleIssuer): Promise<boo
   if (jwk.pub !== undefined && typeof jwk.pub !== 'string') return false
   const [algorithm] = algorithmsOf(jwk).filter((name) => algorithms?.includes(name) ?? true)
   if (algorithm === undefined) return false
-  if (jwk.kty === 'RSA' && [jwk.n, jwk.e].some((number) => (number?.length ?? Infinity) > MAX_RSA_CHARACTERS))
-    return false
+  if ((jwk.kid?.length ?? 0) > MAX_NAME) return false
+  if (jwk.kty === 'RSA' && Math.floor((jwk.n?.length ?? Infinity) * (6 / 8)) * 8 > MAX_MODULUS_BITS) return false
   if (jwk.kty === 'RSA' && !isGoodExponent(jwk.e)) return false
   if (jwk.crv === 'Ed25519' && !isGoodPointOnce(jwk.x)) return false
   try {
@@ -104,10 +106,10 @@ function numberOf(text: string | undefined): bigint | undefined {
   return value
 }
 
-/** Odd and greater than one: with exponent 1 anybody can sign. */
+/** Odd and greater than one, as with exponent 1 anybody can sign; and not so long that to verify is a burden. */
 function isGoodExponent(e: string | undefined): boolean {
   const value = numberOf(e)
-  return value !== undefined && value > 1n && value % 2n === 1n
+  return value !== undefined && value > 1n && value < MAX_EXPONENT && value % 2n === 1n
 }
 
 const FIELD = 2n ** 255n - 19n

@@ -134,10 +134,10 @@ describe('where it is looked for', () => {
     upstream.answers.set(OPENID, answer())
     await source.get({})
     upstream.answers.delete(OPENID)
-    upstream.answers.set(OAUTH, answer(ISSUER, { moved: true }))
+    upstream.answers.set(OAUTH, answer(ISSUER, { jwks_uri: `${ISSUER}/moved` }))
     upstream.calls.length = 0
     source.doubt()
-    expect((await source.getUndoubted({}))['moved']).toBe(true)
+    expect((await source.getUndoubted({}))['jwks_uri']).toBe(`${ISSUER}/moved`)
     expect(upstream.calls).toEqual([OPENID, OAUTH])
   })
 })

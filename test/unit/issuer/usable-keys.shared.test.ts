@@ -1,9 +1,12 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
-import { describe, expect, test } from 'vitest'
+import { encode } from 'jose/base64url'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ASYMMETRIC_ALGORITHMS } from '../../../src/algorithms.ts'
 import { snapshotOf, usableKeys, type UsableKeys } from '../../../src/issuer/usable-keys.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'
 import { goodClaims, signingKey, type SigningKey, signToken } from '../../fixture/issuer.ts'
+import { settle } from '../../fixture/introspection.ts'
+import { manualTurns } from '../../fixture/turns.ts'
 
 const ALL = new Set(ASYMMETRIC_ALGORITHMS)
 
@@ -29,6 +32,11 @@ const privateJwk = await exportJWK(privateKey)
 const rsaPrivate = await exportJWK((await generateKeyPair('RS256', { extractable: true })).privateKey)
 const { d: _d, ...publicJwk } = privateJwk
 
+/** An odd number of so many bits, a multiple of eight, in base64url. */
+function modulus(bits: number): string {
+  return encode(new Uint8Array(bits / 8).fill(0xff))
+}
+
 const twin = { ...publicJwk, kid: 'twin' }
 
 const unusable: [string, unknown][] = [
@@ -50,9 +58,12 @@ const unusable: [string, unknown][] = [
   ['a curve that is not for signatures here', { ...twin, kty: 'OKP', crv: 'X25519' }],
   ['secp256k1', { ...twin, crv: 'secp256k1' }],
   ['RSA with 1024 bits', { ...weakJwk, kid: 'twin' }],
+  ['RSA with 8,200 bits', { kty: 'RSA', e: 'AQAB', kid: 'twin', n: modulus(8_200) }],
   ['RSA with 16,390 bits', { kty: 'RSA', e: 'AQAB', kid: 'twin', n: 'a'.repeat(2_732) }],
   ['RSA with 600,000 bits', { kty: 'RSA', e: 'AQAB', kid: 'twin', n: 'a'.repeat(100_000) }],
   ['RSA with an exponent of 600,000 bits', { ...rsa.jwk, kid: 'twin', e: `${'a'.repeat(99_996)}AQAB` }],
+  ['RSA with exponent 2^32 + 1', { ...rsa.jwk, kid: 'twin', e: 'AQAAAAE' }],
+  ['RSA with an exponent of 2,046 bits', { ...rsa.jwk, kid: 'twin', e: modulus(2_040) }],
   ['RSA with exponent 1', { ...rsa.jwk, kid: 'twin', e: 'AQ' }],
   ['RSA with a padded exponent 1', { ...rsa.jwk, kid: 'twin', e: 'AAAB' }],
   ['RSA with an even exponent', { ...rsa.jwk, kid: 'twin', e: 'AQAA' }],
@@ -78,13 +89,20 @@ const unusable: [string, unknown][] = [
   ['a kid that is a number', { ...twin, kid: 1 }],
   ['a kid that is null', { ...twin, kid: null }],
   ['a kid that is an object', { ...twin, kid: {} }],
+  ['a kid of 1,025 characters', { ...twin, kid: 'k'.repeat(1_025) }],
   ['ML-DSA without alg', { kty: 'AKP', pub: 'AAAA', kid: 'twin' }],
   ['ML-DSA that is too short', { kty: 'AKP', pub: 'AAAA', alg: 'ML-DSA-44', kid: 'twin' }],
 ]
 
 describe('an unusable key', () => {
-  test('has a twin that is usable', async () => {
-    const { keys, ignored } = await pick([twin])
+  test.each([
+    ['the same as most of them', twin],
+    ['RSA with 8,192 bits', { kty: 'RSA', e: 'AQAB', kid: 'twin', n: modulus(8_192) }],
+    ['RSA with exponent 3', { ...rsa.jwk, kid: 'twin', e: 'Aw' }],
+    ['RSA with a padded exponent', { ...rsa.jwk, kid: 'twin', e: 'AAAAAAEAAQ' }],
+    ['a kid of 1,024 characters', { ...twin, kid: 'k'.repeat(1_024) }],
+  ])('has a twin that is usable: %s', async (_, key) => {
+    const { keys, ignored } = await pick([key])
     expect([keys.length, ignored]).toEqual([1, []])
   })
 
@@ -103,7 +121,9 @@ describe('an unusable key', () => {
     const { api, upstream, events } = await fixture()
     upstream.publish(...unusable.map(([, key]) => key), good)
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
-    expect(events.filter(({ type }) => type === 'key_ignored')).toHaveLength(unusable.length)
+    const reasons = events.flatMap((event) => (event.type === 'key_ignored' ? [event.reason] : []))
+    expect(reasons).toHaveLength(16)
+    expect(reasons.at(-1)).toBe(`${unusable.length - 15} more keys are passed over`)
   })
 
   test('is reported without any of its material', async () => {
@@ -279,11 +299,85 @@ describe('selection', () => {
     expect(keys).toHaveLength(1)
   })
 
-  test('a thousand keys are taken, and a token finds its own', async () => {
+  test('of a large set the first 300 keys are taken, and a token finds its own', async () => {
     const many = Array.from({ length: 1_000 }, (_, index) => ({ ...good, kid: `key-${index}` }))
-    const { api, upstream } = await fixture()
+    const { api, upstream, events } = await fixture()
     upstream.publish(...many)
-    expect(await codeOf(api.verify(await signToken(goodClaims(), { kid: 'key-999' })))).toBe('accepted')
+    expect(await codeOf(api.verify(await signToken(goodClaims(), { kid: 'key-299' })))).toBe('accepted')
+    expect(await codeOf(api.verify(await signToken(goodClaims(), { kid: 'key-300' })))).toBe('key_unknown')
+    const reports = events.flatMap((event) => (event.type === 'key_ignored' ? [event.reason] : []))
+    expect(new Set(reports)).toEqual(new Set(['700 members beyond the first 300 are not looked at']))
+  })
+})
+
+describe('what became of the others is told', () => {
+  const one = /^key \d+: /
+
+  test.each<[number, number, number, RegExp[]]>([
+    [0, 300, 0, []],
+    [1, 300, 0, [one, /^1 members beyond the first 300 are not looked at$/]],
+    [15, 1, 0, Array<RegExp>(15).fill(one)],
+    [16, 1, 0, Array<RegExp>(16).fill(one)],
+    [17, 1, 0, [...Array<RegExp>(15).fill(one), /^2 more keys are passed over$/]],
+    [15, 1, 5, [...Array<RegExp>(15).fill(one), /^5 members beyond/]],
+    [16, 1, 5, [...Array<RegExp>(15).fill(one), /^1 more keys are passed over, and 5 members beyond/]],
+  ])('of %d bad and %d good members, and %d that were not read', async (bad, fine, leftOut, expected) => {
+    const members = [...Array<unknown>(bad).fill(null), ...Array<unknown>(fine).fill(good)]
+    const { ignored } = await usableKeys({ keys: members }, ALL, new Map(), leftOut)
+    expect(ignored).toEqual(expected.map((pattern) => expect.stringMatching(pattern) as string))
+  })
+})
+
+function numbered(count: number): unknown[] {
+  return Array.from({ length: count }, (_, index) => ({ ...good, kid: `key-${index}` }))
+}
+
+describe('the work for one set', () => {
+  test('is cut into slices of 32 keys, between which the event loop turns', async () => {
+    const { turn } = manualTurns()
+    const imports = vi.spyOn(crypto.subtle, 'importKey')
+    onTestFinished(() => imports.mockRestore())
+    const work = pick(numbered(300))
+    const slices: number[] = []
+    while (slices.length < 10) {
+      // An import may take some turns of the real event loop.
+      await expect.poll(() => imports.mock.calls.length).toBeGreaterThan(0)
+      await settle()
+      slices.push(imports.mock.calls.length)
+      imports.mockClear()
+      await expect.poll(async () => (await turn()) > 0 || slices.length === 10).toBe(true)
+    }
+    expect(slices).toEqual([...Array<number>(9).fill(32), 12])
+    expect((await work).keys).toHaveLength(300)
+  })
+
+  test('is not cut where it is little', async () => {
+    const { turn } = manualTurns()
+    expect((await pick(numbered(32))).keys).toHaveLength(32)
+    expect(await turn()).toBe(0)
+    const more = pick(numbered(33))
+    await expect.poll(turn).toBe(1)
+    expect((await more).keys).toHaveLength(33)
+  })
+})
+
+describe('what is kept of a key', () => {
+  test('is what its type needs: junk under the names of another type’s members weighs nothing', async () => {
+    const junk = 'x'.repeat(10_000)
+    const { keys } = await pick([{ ...good, n: junk, e: junk, pub: junk, x5c: [junk] }])
+    expect(keys[0]?.identity).toBe((await pick([good])).keys[0]?.identity)
+    const { keys: others } = await pick([{ ...rsa.jwk, x: junk, y: junk, crv: junk, pub: junk }])
+    expect(others.map(({ identity }) => identity.length < 1_000)).toEqual([true])
+  })
+
+  test('two imported keys at most, of the six algorithms that an RSA key may verify', async () => {
+    const [key] = (await pick([bare(rsa)])).keys
+    const first = await key?.cryptoKey('RS256')
+    expect(await key?.cryptoKey('RS256')).toBe(first)
+    await key?.cryptoKey('PS256')
+    expect(await key?.cryptoKey('RS256')).toBe(first)
+    await key?.cryptoKey('RS512')
+    expect(await key?.cryptoKey('RS256')).not.toBe(first)
   })
 })
 

@@ -26,6 +26,7 @@ function attempt(
     loopback: true,
     maxBytes: LIMIT,
     mediaTypes: ['application/json'],
+    members: ['a', 'issuer', 'keys'],
     signal: new AbortController().signal,
     ...settings,
   })
@@ -52,7 +53,7 @@ function loginPage(): Response {
 
 /** An object of exactly so many bytes. */
 function objectOfBytes(size: number): string {
-  return `{"a":"${'x'.repeat(size - 8)}"}`
+  return `{"a":1,"filler":"${'x'.repeat(size - 19)}"}`
 }
 
 /** A body in chunks that says how much of it was taken. */
@@ -213,7 +214,7 @@ describe('the content type', () => {
 describe('the body', () => {
   test('of exactly 512 KiB is read', async () => {
     const { document } = await attempt(() => json(objectOfBytes(LIMIT))).result
-    expect(document['a']).toHaveLength(LIMIT - 8)
+    expect(document).toEqual({ a: 1 })
   })
 
   test('of one byte more is refused', async () => {
@@ -231,7 +232,7 @@ describe('the body', () => {
     })
     const { document } = await attempt(() => new Response(body, { headers: { 'content-type': 'application/json' } }))
       .result
-    expect(document['a']).toHaveLength(LIMIT - 8)
+    expect(document).toEqual({ a: 1 })
   })
 
   test('without end is let go soon after 512 KiB', async () => {
