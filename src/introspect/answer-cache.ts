@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type BearwardError, shareError } from '../errors.ts'
 import type { ReadToken } from '../access-token.ts'
+import { createForgetting } from '../forgetting.ts'
 
 /** What an issuer's answer came to: a token, or why it was refused. */
 export interface Verdict {
@@ -17,7 +18,7 @@ export interface Verdict {
 export interface AnswerCache {
   /** A verdict that is no older than its kind may be; accepted ones by `lifeMs`. */
   readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
-  /** Keeps a verdict unless something was forgotten since `epoch`. */
+  /** Keeps a verdict; an accepted one unless its token was forgotten since `epoch`. */
   readonly set: (token: string, verdict: Verdict, epoch?: number) => void
   /** Whether a verdict is newer than what this process was told last, however long ago. */
   readonly isNews: (token: string, verdict: Verdict) => boolean
@@ -25,6 +26,8 @@ export interface AnswerCache {
   readonly bridge: (token: string, verdict: Verdict, epoch: number) => void
   /** To be read before an issuer is asked whose answer is to be kept. */
   readonly epoch: () => number
+  /** Whether a token was forgotten since `epoch`. */
+  readonly wasForgotten: (token: string, epoch: number) => boolean
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
 }
@@ -45,16 +48,16 @@ function weigh({ bytes }: Verdict, token: string): number {
 export function createAnswerCache(now: () => number): AnswerCache {
   // Made when first used: it takes memory for as many entries as it may hold.
   let kept: Readonly<Record<'accepted' | 'refused', LRUCache<string, Verdict>>> | undefined
-  let epoch = 0
+  const forgetting = createForgetting()
 
   function isYoung({ answeredMs }: Verdict, lifeMs: number): boolean {
     const age = now() - answeredMs
     return age >= 0 && age < lifeMs
   }
 
-  function set(token: string, verdict: Verdict, since = epoch): void {
-    // A refusal is good news for nobody: it is kept however old the question was.
-    if (verdict.accepted && since !== epoch) return
+  function set(token: string, verdict: Verdict, since = forgetting.epoch()): void {
+    // Refusals are kept even if the token was forgotten meanwhile: at worst one refuses for ten seconds.
+    if (verdict.accepted && forgetting.wasForgotten(token, since)) return
     kept ??= {
       accepted: new LRUCache({ max: MAX_ACCEPTED, maxSize: MAX_ACCEPTED_BYTES, sizeCalculation: weigh }),
       refused: new LRUCache({ max: MAX_REFUSED, maxSize: MAX_REFUSED_BYTES, sizeCalculation: weigh }),
@@ -83,14 +86,15 @@ export function createAnswerCache(now: () => number): AnswerCache {
     bridge(token, verdict, since) {
       if (verdict.accepted && isNews(token, verdict)) set(token, verdict, since)
     },
-    epoch: () => epoch,
+    epoch: forgetting.epoch,
+    wasForgotten: forgetting.wasForgotten,
     forget(token) {
-      epoch++
+      forgetting.forget(token)
       kept?.accepted.delete(token)
       kept?.refused.delete(token)
     },
     forgetAll() {
-      epoch++
+      forgetting.forgetAll()
       kept?.accepted.clear()
       kept?.refused.clear()
     },

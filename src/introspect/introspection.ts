@@ -99,7 +99,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           }
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
           if (!verdict.accepted && found) others?.drop(leader)
-          if (verdict.accepted && !signal.aborted) others?.write(answer, sharing(verdict, made.options, epoch), leader)
+          if (verdict.accepted && !signal.aborted)
+            others?.write(answer, sharing(token, verdict, { options: made.options, epoch }), leader)
           return { verdict, epoch, asked: true }
         },
         loaded(token, { verdict, epoch, asked }) {
@@ -172,11 +173,15 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     return verdict.accepted !== undefined && now() - verdict.answeredMs < cacheMs && !isOver(verdict)
   }
 
-  function sharing({ accepted, answeredMs }: Verdict, options: IntrospectionSettings, epoch: number): SharedWriting {
+  function sharing(
+    token: string,
+    { accepted, answeredMs }: Verdict,
+    { options, epoch }: { readonly options: IntrospectionSettings; readonly epoch: number },
+  ): SharedWriting {
     const expires = accepted?.accessToken.expiresAtSeconds ?? Infinity
     const lifeMs = Math.min(options.cacheMs + options.staleOnOutageMs, expires * 1000 - answeredMs)
     // What was forgotten while it was on its way must not stay.
-    return { originMs: answeredMs, lifeMs, unless: () => answers.epoch() !== epoch }
+    return { originMs: answeredMs, lifeMs, unless: () => answers.wasForgotten(token, epoch) }
   }
 
   /** Past its `exp` a token is nobody's to vouch for but the issuer's, who may count differently. */
@@ -235,13 +240,9 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
     async forget(token, owner) {
       forgetHere(token)
-      let issuer: Issuer | undefined
-      try {
-        issuer = await owner
-      } catch {
-        // Whose answer it would be cannot be found out now: none that was given before is taken any more.
-        shared.forgetAll()
-      }
+      // Whosever answer it would be: where that cannot be found out now, the tiers keep it, and it is not taken from there.
+      shared.forget(token)
+      const issuer = await owner.catch(() => undefined)
       if (!issuer?.introspection) return
       await (await shared.about(token, termsOf(issuer)))?.forget()
       // What was read from there in the meantime goes as well.

@@ -1,3 +1,4 @@
+import { createMarks } from '../forgetting.ts'
 import type { CallContext } from '../pipeline.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import { ANSWER_SKEW_MS, type SharedCache, sharedName, type SharedWriting } from '../tiers/shared-cache.ts'
@@ -22,6 +23,8 @@ interface SharedAnswer {
 export interface SharedAnswers {
   /** `undefined` where answers are not shared. */
   readonly about: (token: string, terms: string) => Promise<SharedAnswer | undefined>
+  /** From now on this process takes no answer about the token that was given before. */
+  readonly forget: (token: string) => void
   /** From now on this process takes no answer that was given before. */
   readonly forgetAll: () => void
 }
@@ -33,7 +36,8 @@ export interface SharedAnswersSettings {
 }
 
 export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswersSettings): SharedAnswers {
-  let forgottenMs = Number.NEGATIVE_INFINITY
+  let allForgottenMs = Number.NEGATIVE_INFINITY
+  const forgottenMs = createMarks()
 
   return {
     async about(token, terms) {
@@ -43,7 +47,7 @@ export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswer
         async read(judge, suffices, context) {
           const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
             if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
-            if (answeredMs <= forgottenMs + ANSWER_SKEW_MS) return undefined
+            if (answeredMs <= Math.max(allForgottenMs, forgottenMs.of(token)) + ANSWER_SKEW_MS) return undefined
             return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
           }
           const entry = await shared.read(name, { parse, suffices: ({ value }) => suffices(value) }, context)
@@ -54,8 +58,9 @@ export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswer
         drop: (context) => shared.drop(name, context),
       }
     },
+    forget: (token) => forgottenMs.set(token, now()),
     forgetAll() {
-      forgottenMs = now()
+      allForgottenMs = now()
     },
   }
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { createForgetting } from '../forgetting.ts'
 import type { TokenCacheSettings } from '../options/settings.ts'
 import type { Issuer, VerifiedToken } from '../pipeline.ts'
 
@@ -14,7 +15,7 @@ export interface TokenCache<Claims> {
   readonly get: (token: string) => CachedToken<Claims> | undefined
   /** Whether it is so long ago that it must be verified anew; so it must when the clock was set back. */
   readonly isOld: (entry: CachedToken<Claims>, nowMs: number) => boolean
-  /** Keeps a token unless something was forgotten since `epoch`. */
+  /** Keeps a token unless it was forgotten since `epoch`. */
   readonly set: (entry: CachedToken<Claims>, epoch: number) => void
   /** To be read before a verification whose result is to be kept. */
   readonly epoch: () => number
@@ -36,7 +37,7 @@ export function createTokenCache<Claims>(settings: TokenCacheSettings | false): 
     maxSize: maxBytes,
     sizeCalculation: ({ token }) => 3 * token.length + OVERHEAD_BYTES,
   })
-  let epoch = 0
+  const forgetting = createForgetting()
 
   return {
     get(token) {
@@ -49,15 +50,15 @@ export function createTokenCache<Claims>(settings: TokenCacheSettings | false): 
       return !(age >= 0 && age < maxAgeMs)
     },
     set(entry, since) {
-      if (since === epoch) entries.set(entry.token.slice(-KEY_LENGTH), entry)
+      if (!forgetting.wasForgotten(entry.token, since)) entries.set(entry.token.slice(-KEY_LENGTH), entry)
     },
-    epoch: () => epoch,
+    epoch: forgetting.epoch,
     forget(token) {
-      epoch++
+      forgetting.forget(token)
       entries.delete(token.slice(-KEY_LENGTH))
     },
     forgetAll() {
-      epoch++
+      forgetting.forgetAll()
       entries.clear()
     },
   }
