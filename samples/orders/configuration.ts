@@ -54,6 +54,8 @@ export interface OrdersEnvironment {
    * answers about refresh tokens look just like that.
    */
   readonly INTROSPECTION_AUDIENCE?: string | undefined
+  /** "access-only" also accepts answers that do not name the kind of token, from an endpoint that calls no other active. */
+  readonly INTROSPECTION_TOKENS?: string | undefined
   /** What the opaque tokens begin with; others are refused without asking. Default: anything. */
   readonly OPAQUE_PREFIXES?: string | undefined
   /** "false" asks about JWTs instead of verifying them here. Default: "true". */
@@ -136,6 +138,7 @@ function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undef
   const cacheSeconds = readSeconds(env, 'INTROSPECTION_CACHE_SECONDS')
   const signedResponse = isTrue(env, 'INTROSPECTION_SIGNED')
   const audience = readChoice(env, 'INTROSPECTION_AUDIENCE', ['assumed'])
+  const tokens = readChoice(env, 'INTROSPECTION_TOKENS', ['access-only'])
   const prefixes = list(env.OPAQUE_PREFIXES)
   return {
     auth: clientSecretBasic(client),
@@ -144,6 +147,7 @@ function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undef
     ...(cacheSeconds !== undefined && { cacheSeconds }),
     ...(signedResponse && { signedResponse }),
     ...(audience && { audience }),
+    ...(tokens && { tokens }),
     ...(prefixes && { opaqueTokens: { prefixes } }),
   }
 }
@@ -156,6 +160,7 @@ const dependentOnClient = [
   'INTROSPECTION_CACHE_SECONDS',
   'INTROSPECTION_SIGNED',
   'INTROSPECTION_AUDIENCE',
+  'INTROSPECTION_TOKENS',
   'OPAQUE_PREFIXES',
 ] as const satisfies Setting[]
 

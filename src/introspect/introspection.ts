@@ -1,4 +1,4 @@
-import { requireRecipient, withSchema } from '../acceptance.ts'
+import { withSchema } from '../acceptance.ts'
 import { requireTimely } from '../access-token.ts'
 import { BearwardError } from '../errors.ts'
 import { withoutSecrets } from '../faults.ts'
@@ -8,10 +8,11 @@ import { commonScopes, createScopeExpansion, createScopeReader, type ScopeExpans
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import type { SharedCache, SharedWriting } from '../tiers/shared-cache.ts'
 import { createSharedLoaders, type SharedLoaders } from '../upstream/shared-loaders.ts'
-import { namesAccessToken, readAnswer, requireAgreement } from './answer.ts'
+import { readAnswer, requireAgreement } from './answer.ts'
 import { createAnswerCache, type Verdict } from './answer-cache.ts'
 import { createSharedAnswers } from './shared-answers.ts'
 import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
+import { requireMeantForUs, requireNotForOthers } from './recipient.ts'
 
 /** Asks issuers about tokens, and remembers what they said. */
 export interface Introspection<Claims> {
@@ -273,31 +274,6 @@ function hasScopes({ claims }: AccessToken): boolean {
 function requireOptions({ introspection, identifier }: Issuer): IntrospectionSettings {
   if (introspection) return introspection
   throw new BearwardError('token_malformed', `issuer "${identifier}" is not asked about tokens`)
-}
-
-/** @throws {BearwardError} audience_mismatch, client_refused, token_type_wrong */
-function requireMeantForUs(token: AccessToken, issuer: Issuer): void {
-  const { identifier, audience, introspection } = issuer
-  if (token.audience.length > 0 && audience) return requireRecipient(token, issuer)
-  if (audience && !introspection?.audienceAssumed) {
-    throw new BearwardError(
-      'audience_mismatch',
-      `issuer "${identifier}" answers without \`aud\`. If its endpoint answers for this resource only, set ` +
-        "`introspection: { audience: 'assumed' }`",
-    )
-  }
-  requireRecipient(token, { ...issuer, audience: null })
-  // Without an audience nothing else tells an access token from a refresh token.
-  if (namesAccessToken(token.claims)) return
-  throw new BearwardError(
-    'token_type_wrong',
-    `issuer "${identifier}" answers with neither \`aud\` nor \`token_type\`: it may be a refresh token`,
-  )
-}
-
-/** @throws {BearwardError} audience_mismatch */
-function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
-  if (token.audience.length > 0) requireRecipient(token, { ...issuer, clients: undefined })
 }
 
 const terms = new WeakMap<Issuer, string>()

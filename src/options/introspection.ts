@@ -24,6 +24,7 @@ export interface IntrospectionSettings {
   readonly prefixes: readonly string[] | undefined
   readonly cacheMs: number
   readonly audienceAssumed: boolean
+  readonly accessTokensOnly: boolean
   readonly signedResponse: boolean
   readonly dialect: IntrospectionDialect | undefined
   readonly timeoutMs: number
@@ -44,6 +45,7 @@ export function parseIntrospection(
     opaqueTokens: { prefixes: readonly string[] } | undefined
     cacheSeconds: number
     audience: 'assumed' | undefined
+    tokens: 'access-only' | undefined
     signedResponse: boolean
     dialect: IntrospectionDialect | undefined
     timeoutMs: number
@@ -58,6 +60,7 @@ export function parseIntrospection(
     ),
     cacheSeconds: withDefault(30, numberBetween(0, 3_600)),
     audience: optional(oneOf('assumed')),
+    tokens: optional(oneOf('access-only')),
     signedResponse: withDefault(false, boolean),
     dialect: optional(dialect),
     timeoutMs: withDefault(3_000, numberBetween(100, 30_000)),
@@ -83,6 +86,7 @@ export function parseIntrospection(
     prefixes: given.opaqueTokens?.prefixes,
     cacheMs: given.cacheSeconds * 1000,
     audienceAssumed: given.audience === 'assumed',
+    accessTokensOnly: given.tokens === 'access-only',
     signedResponse: given.signedResponse,
     dialect: given.dialect,
     timeoutMs: given.timeoutMs,

@@ -131,6 +131,12 @@ export interface IntrospectionOptions {
   readonly cacheSeconds?: number | undefined
   /** `'assumed'` accepts answers without `aud`: on purpose, for endpoints that answer for this resource only. */
   readonly audience?: 'assumed' | undefined
+  /**
+   * `'access-only'` says on purpose that this endpoint calls nothing but access tokens active. Accepts answers that name
+   * neither an audience that is checked nor the kind of the token; one that names another kind is refused still. Default:
+   * such answers are refused, as they may be about refresh tokens.
+   */
+  readonly tokens?: 'access-only' | undefined
   /** Ask for signed answers and accept no others. Default false. @see RFC 9701 */
   readonly signedResponse?: boolean | undefined
   /** For an endpoint that does not speak RFC 7662: `googleTokenInfo()`, `githubTokenCheck(…)` or one of your own. */

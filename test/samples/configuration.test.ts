@@ -93,6 +93,7 @@ describe('the settings of introspection', () => {
       INTROSPECTION_CACHE_SECONDS: '0',
       INTROSPECTION_SIGNED: 'true',
       INTROSPECTION_AUDIENCE: 'assumed',
+      INTROSPECTION_TOKENS: 'access-only',
       OPAQUE_PREFIXES: 'ory_at_, ory_ac_',
     })
     expect(options.issuers).toEqual([
@@ -106,6 +107,7 @@ describe('the settings of introspection', () => {
           cacheSeconds: 0,
           signedResponse: true,
           audience: 'assumed',
+          tokens: 'access-only',
           opaqueTokens: { prefixes: ['ory_at_', 'ory_ac_'] },
         },
       },
@@ -146,6 +148,7 @@ describe('the settings of introspection', () => {
     [{ ...client, INTROSPECTION_USE: 'jwt' }, 'INTROSPECTION_USE is "jwt". Set it to "opaque" or "always"'],
     [{ ...client, INTROSPECTION_CACHE_SECONDS: '0.5' }, 'INTROSPECTION_CACHE_SECONDS is "0.5". Set it to a whole'],
     [{ ...client, INTROSPECTION_SIGNED: 'yes' }, 'INTROSPECTION_SIGNED is "yes". Set it to "true" or "false"'],
+    [{ ...client, INTROSPECTION_TOKENS: 'all' }, 'INTROSPECTION_TOKENS is "all". Set it to "access-only"'],
     [{ ...client, INTROSPECTION_AUDIENCE: 'api' }, 'INTROSPECTION_AUDIENCE is "api". Set it to "assumed"'],
     [{ ...client, JWT: 'false', PROFILE: 'compatible' }, 'PROFILE is set, and JWT is "false"'],
     [{ ...client, JWT: 'false', ALGORITHMS: 'ES256' }, 'ALGORITHMS is set, and JWT is "false"'],

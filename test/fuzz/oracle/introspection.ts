@@ -27,6 +27,8 @@ export interface SeenAnswer {
 export interface AnsweringIssuer extends Recipient {
   readonly identifier: string
   readonly audienceAssumed: boolean
+  /** The endpoint is known to call nothing but access tokens active. */
+  readonly accessTokensOnly: boolean
 }
 
 const UNAVAILABLE = 'issuer_unavailable'
@@ -79,7 +81,7 @@ function answerReasons(answer: StrictObject, { identifier }: AnsweringIssuer, no
 }
 
 function meantForOthers(answer: StrictObject, issuer: AnsweringIssuer): Reasons {
-  const { audience, audienceAssumed } = issuer
+  const { audience, audienceAssumed, accessTokensOnly } = issuer
   const namesAudience = audienceOf(answer).length > 0
   if (audience && namesAudience) return recipientReasons(answer, issuer)
   const reasons = new Set(recipientReasons(answer, { ...issuer, audience: null }))
@@ -88,7 +90,8 @@ function meantForOthers(answer: StrictObject, issuer: AnsweringIssuer): Reasons 
     isWord(given(answer, 'token_type'), 'bearer', 'dpop') ||
     isWord(given(answer, 'token_use'), 'access', 'access_token') ||
     isWord(given(answer, 'typ'), 'bearer', 'at+jwt')
-  if (!namesKind) reasons.add('token_type_wrong')
+  const isSilent = ['token_type', 'token_use', 'typ'].every((name) => given(answer, name) === undefined)
+  if (!namesKind && !(accessTokensOnly && isSilent)) reasons.add('token_type_wrong')
   // Without an audience the first is what is told, whatever else is missing.
   return audience && !audienceAssumed ? new Set(['audience_mismatch']) : reasons
 }

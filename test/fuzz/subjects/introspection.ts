@@ -15,15 +15,35 @@ export interface IntrospectionRecipe extends AnswerRecipe {
 }
 
 const ISSUERS: readonly (AnsweringIssuer & { readonly prefix: string })[] = [
-  { prefix: 'one_', identifier: 'https://one.example.com', audience: [RESOURCE], audienceAssumed: false },
+  {
+    prefix: 'one_',
+    identifier: 'https://one.example.com',
+    audience: [RESOURCE],
+    audienceAssumed: false,
+    accessTokensOnly: false,
+  },
   {
     prefix: 'two_',
     identifier: 'https://two.example.com/t',
     audience: null,
     clients: ['client-1', 'app-2'],
     audienceAssumed: false,
+    accessTokensOnly: false,
   },
-  { prefix: 'three_', identifier: 'https://three.example.com', audience: ['urn:a', 'urn:b'], audienceAssumed: true },
+  {
+    prefix: 'three_',
+    identifier: 'https://three.example.com',
+    audience: ['urn:a', 'urn:b'],
+    audienceAssumed: true,
+    accessTokensOnly: false,
+  },
+  {
+    prefix: 'four_',
+    identifier: 'https://four.example.com',
+    audience: ['urn:c'],
+    audienceAssumed: true,
+    accessTokensOnly: true,
+  },
 ]
 const WORDS: Vocabulary = {
   ...CLAIMS,
@@ -56,7 +76,7 @@ export function createIntrospectionSubject(tamper: Tamper): Subject<Introspectio
   function createServer(): ResourceServer {
     const server = createResourceServer({
       ...COMMON_OPTIONS,
-      issuers: ISSUERS.map(({ prefix, identifier, audience, clients, audienceAssumed }) => ({
+      issuers: ISSUERS.map(({ prefix, identifier, audience, clients, audienceAssumed, accessTokensOnly }) => ({
         issuer: identifier,
         audience,
         ...(clients && { clients }),
@@ -67,6 +87,7 @@ export function createIntrospectionSubject(tamper: Tamper): Subject<Introspectio
           opaqueTokens: { prefixes: [prefix] },
           maxConcurrent: 1_000,
           ...(audienceAssumed && { audience: 'assumed' }),
+          ...(accessTokensOnly && { tokens: 'access-only' }),
         },
       })),
       fetch: async (_, { body }) => {
@@ -110,12 +131,12 @@ export function createIntrospectionSubject(tamper: Tamper): Subject<Introspectio
 }
 
 function generateAnswer(random: Random): IntrospectionRecipe {
-  const { prefix, identifier, audience } = random.pick(ISSUERS)
+  const { prefix, identifier, audience, accessTokensOnly } = random.pick(ISSUERS)
   const answer = {
     active: !random.oneIn(20),
-    token_type: 'Bearer',
+    ...(!(accessTokensOnly && random.oneIn(2)) && { token_type: 'Bearer' }),
     ...(random.oneIn(2) && { iss: identifier }),
-    ...(audience && !random.oneIn(10) && { aud: audience[0] }),
+    ...(audience && !random.oneIn(accessTokensOnly ? 2 : 10) && { aud: audience[0] }),
     sub: 'user-1',
     client_id: 'client-1',
     scope: 'orders:read orders:write',
