@@ -223,6 +223,6 @@ test('what a resolver answers is checked as strictly', async () => {
   })
   await expect(api.verify('opaque')).rejects.toMatchObject({
     code: 'issuer_unavailable',
-    message: expect.stringContaining('issuers().introspection.cacheSeconds') as string,
+    detail: expect.stringContaining('issuers().introspection.cacheSeconds') as string,
   })
 })
