@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { withDetail } from '../fixture/detail.ts'
 import type { BearwardError } from '../../src/errors.ts'
 import { classifyToken } from '../../src/classify.ts'
@@ -14,6 +14,11 @@ function classify(token: string): UnverifiedJwt | OpaqueToken {
 
 function jwt(header: unknown, payload: unknown = { iss: ISSUER }): string {
   return `${base64url(JSON.stringify(header))}.${base64url(JSON.stringify(payload))}.${SIGNATURE}`
+}
+
+/** As `base64url`, of texts that are too long to be spread. */
+function base64urlOf(ascii: string): string {
+  return btoa(ascii).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }
 
 function code(token: string): Promise<unknown> {
@@ -135,11 +140,90 @@ describe('what only looks like a JWT', () => {
   test.each([
     ['a word', 'opaque'],
     ['one that begins like a header', 'eyJhbGciOiJFUzI1NiJ9'],
-    ['two parts', 'eyJhbGciOiJFUzI1NiJ9.e30'],
     ['three parts that are no header', 'abc.def.ghi'],
     ['an AWS-like token', 'FQoGZXIvYXdzE.x.y'],
   ])('is opaque: %s', (_, token) => {
     expect(classify(token)).toEqual({ kind: 'opaque', token })
+  })
+
+  test.each([
+    ['alg none', `${base64url('{"alg":"none"}')}.${base64url('{"sub":"a"}')}`],
+    ['alg none and a type', `${base64url('{"typ":"JWT","alg":"none"}')}.${base64url('{}')}`],
+    ['an algorithm that signs', 'eyJhbGciOiJFUzI1NiJ9.e30'],
+    ['an `alg` that is no text', `${base64url('{"alg":null}')}.e30`],
+    ['an empty payload', `${base64url('{"alg":"none"}')}.`],
+    ['a payload that is none', `${base64url('{"alg":"none"}')}.not-json`],
+    ['white space before the header', `${base64url(' {"alg":"none"}')}.e30`],
+    ['a line feed before the header', `${base64url('\r\n{"alg":"none"}')}.e30`],
+    // A lenient endpoint reads what strict parsing refuses.
+    ['a member twice', `${base64url('{"alg":"none","alg":"none"}')}.e30`],
+    ['`__proto__`', `${base64url('{"__proto__":{},"alg":"none"}')}.e30`],
+    ['a number beyond all', `${base64url('{"x":1e999,"alg":"none"}')}.e30`],
+    ['an escaped name', `${base64url(String.raw`{"\u0061lg":"none"}`)}.e30`],
+    ['a byte-order mark', `${base64url('\ufeff{"alg":"none"}')}.e30`],
+  ])('an unsecured JWT in two parts is refused by name: %s', async (_, token) => {
+    expect(await code(token)).toBe('token_malformed')
+    expect(() => classify(token)).toThrow(withDetail(/unsecured JWT/))
+    // The twin lacks the dot.
+    expect(classify(token.replace('.', ''))).toMatchObject({ kind: 'opaque' })
+  })
+
+  test.each([
+    ['Google', 'ya29.a0AfB_byDfK3w9u2XqYJr0vT5Qm'],
+    ['Ory Hydra', 'ory_at_mJ6V3bT8sX1zQ0oP.7kLw2N9dRfYc4HqE'],
+    ['Fosite', 'w3B0qJr5UeYtOaZ1xMvKd8NhCgLs2PfQ7RiXo6TjbE4.Vn9HmW0aSyDk1LzGpRcQ3UxJfEoTi7BvMd5NqXw8K2Y'],
+    ['Slack', 'xoxe.xoxp-1-Mi0yLTEyMzQ1Njc4OTAxMi0xMjM0NTY3ODkwMTI'],
+    ['Zitadel', 'V2_290384756102938475-at_290384756102938476.dGhpcyBpcyBvcGFxdWU'],
+    ['itsdangerous, whose first part is JSON', `${base64url('{"user":"ada","id":7}')}.ZkXh1A`],
+    ['one whose first part is JSON with `alg` further inside', `${base64url('{"jwk":{"alg":"none"}}')}.ZkXh1A`],
+    ['one whose first part is JSON with `Alg`', `${base64url('{"Alg":"none"}')}.ZkXh1A`],
+    ['one whose first part is a list', `${base64url('["alg"]')}.ZkXh1A`],
+    ['one whose first part is a text', `${base64url('"alg"')}.ZkXh1A`],
+    ['one whose first part is null', `${base64url('null')}.ZkXh1A`],
+    ['one that begins like a header', 'eyJhbGciOiJub25lIn.ZkXh1A'],
+    ['a header in its second part', `abc.${base64url('{"alg":"none"}')}`],
+    ['a header with padding', `${btoa('{"alg":"none"} ')}=.e30`],
+    ['a header whose last character is not canonical', 'eyJhbGciOiJub25lIiB9IB.e30'],
+    [
+      'a header in bytes that are no UTF-8',
+      `${base64url(Uint8Array.of(...new TextEncoder().encode('{"alg":"'), 0xff, 0x22, 0x7d))}.e30`,
+    ],
+    ['a header in other letters', `${base64url('{"alg":"none"}')}\u00e4.e30`],
+    ['a dot alone', '.'],
+    ['a dot at the beginning', '.e30'],
+    ['a dot at the end', 'abc.'],
+  ])('is opaque, with its one dot: %s', (_, token) => {
+    expect(classify(token)).toEqual({ kind: 'opaque', token })
+  })
+
+  test('what every object inherits is no `alg`', () => {
+    const polluted = Object.prototype as Record<string, unknown>
+    const token = `${base64url('{"user":"ada"}')}.ZkXh1A`
+    try {
+      Object.defineProperty(polluted, 'alg', { value: 'none', configurable: true })
+      expect(classify(token)).toMatchObject({ kind: 'opaque' })
+    } finally {
+      delete polluted['alg']
+    }
+  })
+
+  test('the first part of one dot is parsed once at most, however long it is', () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    try {
+      for (const length of [1_000, 16_000, 256_000, 1_024_000]) {
+        for (const text of [`{"x":"${'\\\\'.repeat(length / 2)}"}`, `{"x":${'['.repeat(length)}`, '"'.repeat(length)]) {
+          parse.mockClear()
+          expect(classify(`${base64urlOf(text)}.ZkXh1A`)).toMatchObject({ kind: 'opaque' })
+          expect(parse.mock.calls.map(([parsed]) => parsed.length)).toEqual([text.length])
+        }
+        parse.mockClear()
+        expect(classify(`${'e'.repeat(length)}!.x`)).toMatchObject({ kind: 'opaque' })
+        expect(classify(`a${'e'.repeat(length)}.x.y.z`)).toMatchObject({ kind: 'opaque' })
+        expect(parse).not.toHaveBeenCalled()
+      }
+    } finally {
+      parse.mockRestore()
+    }
   })
 
   // A lenient introspection endpoint might read a JWT out of them.

@@ -10,7 +10,16 @@ import {
   searchWhatWasEmitted,
   watched,
 } from '../../fixture/introspection.ts'
-import { fakeUpstream, goodClaims, ISSUER, NOW_MS, RESOURCE, signToken, signingKey } from '../../fixture/issuer.ts'
+import {
+  base64url,
+  fakeUpstream,
+  goodClaims,
+  ISSUER,
+  NOW_MS,
+  RESOURCE,
+  signToken,
+  signingKey,
+} from '../../fixture/issuer.ts'
 import { codeOf } from '../../fixture/server.ts'
 
 searchWhatWasEmitted()
@@ -27,6 +36,10 @@ function issuerOf(issuer: string, more: Partial<TrustedIssuer['introspection']> 
       ...more,
     },
   }
+}
+
+function request(token: string) {
+  return { method: 'GET', url: RESOURCE, headers: { authorization: `Bearer ${token}` } }
 }
 
 function serving(issuers: readonly TrustedIssuer[] | IssuerResolver) {
@@ -53,6 +66,21 @@ describe('opaque tokens', () => {
     const { api, urls, upstream } = serving([{ issuer: OTHER }, { issuer: ISSUER }])
     expect(await codeOf(api.verify(opaque()))).toBe('token_malformed')
     expect([...urls(), ...upstream.calls]).toEqual([])
+  })
+
+  test('do not include an unsecured JWT in two parts, which is sent nowhere', async () => {
+    const { api, urls, upstream } = serving([issuerOf(ISSUER)])
+    const [header, payload] = (await signToken(goodClaims(), { typ: 'JWT' })).split('.')
+    const unsecured = `${base64url('{"typ":"JWT","alg":"none"}')}.${payload}`
+    for (const token of [unsecured, `${unsecured}.`, `${header}.${payload}`, `${header}.`]) {
+      expect(await codeOf(api.verify(token))).toBe('token_malformed')
+      expect(await codeOf(api.authenticate(request(token)))).toBe('token_malformed')
+      await api.invalidate(token)
+    }
+    expect([...urls(), ...upstream.calls]).toEqual([])
+    // Flask's and others' signed texts have one dot too.
+    expect(await codeOf(api.verify(`${payload}.${header}`))).toBe('accepted')
+    expect(urls()).toEqual([`${ISSUER}/introspect`])
   })
 
   test('go to the issuer whose prefix they bear', async () => {
