@@ -1,3 +1,4 @@
+import { requireTime } from './clock.ts'
 import { BearwardError, quote } from './errors.ts'
 import { isObject, type JsonObject } from './parse/json.ts'
 import type { AccessToken, Actor, AuthorizationDetail } from './pipeline.ts'
@@ -66,9 +67,9 @@ export function readAccessToken(
 }
 
 /**
- * Checks the clock: refused when now ≥ exp + tolerance; `nbf` and `iat` pass up to now + tolerance.
+ * Checks the clock: refused when now ≥ exp + tolerance; `nbf` and `iat` pass up to now + tolerance. Without a time nothing passes.
  *
- * @throws {BearwardError} token_expired, token_not_yet_valid
+ * @throws {BearwardError} token_expired, token_not_yet_valid, issuer_unavailable
  * @see RFC 7519 §4.1.4 to §4.1.6
  */
 export function requireTimely(
@@ -78,7 +79,7 @@ export function requireTimely(
   toleranceSeconds: number,
 ): void {
   const now = nowMs / 1000
-  if (token.expiresAtSeconds !== undefined && now >= token.expiresAtSeconds + toleranceSeconds) {
+  if (token.expiresAtSeconds !== undefined && !(now < token.expiresAtSeconds + toleranceSeconds)) {
     throw new BearwardError(
       'token_expired',
       `the token expired at ${token.expiresAtSeconds}, now is ${Math.floor(now)}`,
@@ -86,10 +87,11 @@ export function requireTimely(
   }
   requireReached('nbf', notBeforeSeconds, now, toleranceSeconds)
   requireReached('iat', token.issuedAtSeconds, now, toleranceSeconds)
+  requireTime(nowMs)
 }
 
 function requireReached(name: string, seconds: number | undefined, now: number, toleranceSeconds: number): void {
-  if (seconds !== undefined && seconds > now + toleranceSeconds) {
+  if (seconds !== undefined && !(seconds <= now + toleranceSeconds)) {
     throw new BearwardError('token_not_yet_valid', `\`${name}\` is ${seconds}, now is ${Math.floor(now)}`)
   }
 }

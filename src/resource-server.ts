@@ -1,6 +1,7 @@
 import { requireTimely } from './access-token.ts'
 import { authorizeToken, type Requirement } from './authorize.ts'
 import { classifyToken } from './classify.ts'
+import { requireTime } from './clock.ts'
 import { requireBinding } from './constrain.ts'
 import { BearwardError, forCaller, isDenial } from './errors.ts'
 import { describeFault } from './faults.ts'
@@ -142,8 +143,10 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     context: CallContext,
   ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
-    if (!entry) return verifyToken(token, requireCharacters, context)
     const nowMs = now()
+    // Before anybody is asked: without a time, what is asked for could not be kept.
+    requireTime(nowMs)
+    if (!entry) return verifyToken(token, requireCharacters, context)
     const { issuer, key, accessToken } = entry
     if (verified.isOld(entry, nowMs) || !issuers.trusts(issuer) || !issuer.keys.stillHolds(key, context)) {
       return verifyToken(token, requireCharacters, context)
@@ -233,6 +236,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
     async ready(context = {}) {
       if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
+      requireTime(now())
       const outcomes = await Promise.allSettled(issuers.all().map((issuer) => issuer.ready(context)))
       const faults = outcomes
         .filter((outcome) => outcome.status === 'rejected')

@@ -188,7 +188,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   /** Past its `exp` a token is nobody's to vouch for but the issuer's, who may count differently. */
   function isOver({ accepted }: Verdict): boolean {
     const expires = accepted?.accessToken.expiresAtSeconds
-    return expires !== undefined && now() / 1000 >= expires
+    return expires !== undefined && !(now() / 1000 < expires)
   }
 
   function running(): readonly Inquiries['verdicts'][] {

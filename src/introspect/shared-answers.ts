@@ -47,7 +47,7 @@ export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswer
         async read(judge, suffices, context) {
           const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
             if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
-            if (answeredMs <= Math.max(allForgottenMs, forgottenMs.of(token)) + ANSWER_SKEW_MS) return undefined
+            if (!(answeredMs > Math.max(allForgottenMs, forgottenMs.of(token)) + ANSWER_SKEW_MS)) return undefined
             return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
           }
           const entry = await shared.read(name, { parse, suffices: ({ value }) => suffices(value) }, context)

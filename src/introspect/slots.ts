@@ -35,10 +35,12 @@ export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slo
 
   /** Drops what its request took along; no more often than somebody looks, as it walks everything. */
   function sweep(): void {
-    if (Math.abs(now() - sweptMs) < LOOK_MS) return
-    sweptMs = now()
-    for (const [held, sinceMs] of leases) if (Math.abs(now() - sinceMs) > leaseMs) leases.delete(held)
-    for (const waiter of line) if (Math.abs(now() - waiter.sinceMs) > maxWaitMs + LOOK_MS) line.delete(waiter)
+    const nowMs = now()
+    // Without a time nothing is told to be lost; with one, all that began without it is.
+    if (Number.isNaN(nowMs) || Math.abs(nowMs - sweptMs) < LOOK_MS) return
+    sweptMs = nowMs
+    for (const [held, sinceMs] of leases) if (!(Math.abs(nowMs - sinceMs) <= leaseMs)) leases.delete(held)
+    for (const waiter of line) if (!(Math.abs(nowMs - waiter.sinceMs) <= maxWaitMs + LOOK_MS)) line.delete(waiter)
   }
 
   function lease(): (() => void) | undefined {

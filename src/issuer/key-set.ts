@@ -159,7 +159,9 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     // A clock that was set back says nothing about the age: due for a refresh, and counted from here on.
     const nowMs = now()
     if (nowMs < one.fetchedMs) one.fetchedMs = nowMs - Math.min(one.freshMs, settings.maxStaleMs - 1)
-    return nowMs - one.fetchedMs
+    const passed = nowMs - one.fetchedMs
+    // Without a time nothing is young.
+    return Number.isNaN(passed) ? Infinity : passed
   }
 
   function atHand(context: CallContext): KeySnapshot | undefined {
@@ -189,11 +191,12 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
       if (closed) return undefined
       if (held && held.snapshot !== seen && age(held) < settings.maxStaleMs) return held.snapshot
       if (!loader.busy()) {
-        const passed = extraFetchMs === undefined ? Infinity : Math.abs(now() - extraFetchMs)
+        const nowMs = now()
+        const passed = Math.abs(nowMs - (extraFetchMs ?? Number.NEGATIVE_INFINITY))
         // While fetching fails, the back-off is the limit: it is what brings new keys in soonest.
         const mayFetch = backOff.failures() > 0 ? backOff.remainingMs() === 0 : passed >= settings.cooldownMs
         if (!mayFetch) return undefined
-        extraFetchMs = now()
+        extraFetchMs = nowMs
         wantsUnknown = true
       }
       const snapshot = await loader.join(context).catch(() => undefined)

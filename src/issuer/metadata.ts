@@ -122,8 +122,11 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
 
   function age(one: { fetchedMs: number }): number {
     // A clock that was set back says nothing about the age: ask again, and count from here on.
-    if (settings.now() < one.fetchedMs) one.fetchedMs = settings.now() - FRESH_MS
-    return settings.now() - one.fetchedMs
+    const nowMs = settings.now()
+    if (nowMs < one.fetchedMs) one.fetchedMs = nowMs - FRESH_MS
+    const passed = nowMs - one.fetchedMs
+    // Without a time nothing is young.
+    return Number.isNaN(passed) ? Infinity : passed
   }
 
   function isUsable(one: typeof known): one is NonNullable<typeof known> {

@@ -1,6 +1,7 @@
 import type { BearwardEvent } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
 import { isAsync } from '../thenable.ts'
+import { createClock } from '../clock.ts'
 import {
   arrayOf,
   boolean,
@@ -86,7 +87,7 @@ export function parseOptions(options: unknown): Settings {
     realm: optional(headerText),
     insecureHosts: () => insecureHosts,
     fetch: withDefault<FetchFunction>((url, init) => fetch(url, init), functionOf()),
-    now: withDefault<() => number>(() => Date.now(), functionOf()),
+    now: clock,
     onEvent: optional(functionOf<(event: BearwardEvent) => void>()),
   })
   const audience = new Set(given.audience ?? [given.resource])
@@ -128,6 +129,9 @@ interface ParsedOptions {
 type _AllOptions =
   Record<keyof ResourceServerOptions, unknown> extends Record<keyof ParsedOptions, unknown> ? true : never
 true satisfies _AllOptions
+
+const clock: Check<() => number> = (value, option) =>
+  value === undefined ? () => Date.now() : createClock(functionOf<() => unknown>()(value, option))
 
 function readInsecureHosts(options: unknown): readonly string[] {
   const hosts = (options as { insecureHosts?: unknown } | null | undefined)?.insecureHosts

@@ -10,7 +10,8 @@ export async function readBytes(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return size === bytes.length ? bytes : bytes.slice(0, size)
-    if (size + value.length > maxBytes) break
+    // What is no bytes has no length, or none that counts.
+    if (!(size + value.length <= maxBytes)) break
     // Copied at once: a list of chunks of one byte each would weigh a hundred times what is in them.
     bytes = withRoom(bytes, size, size + value.length)
     bytes.set(value, size)

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { createClock } from '../clock.ts'
 import { functionOf, integerBetween, objectOf, withDefault } from '../options/checks.ts'
 import type { CacheTier } from './cache-tier.ts'
 
@@ -27,6 +28,7 @@ export function memoryTier(options: MemoryTierOptions = {}): CacheTier {
       now: withDefault<() => number>(() => Date.now(), functionOf()),
     },
   )
+  const clock = createClock(now)
   const entries = new LRUCache<string, { readonly value: string; readonly expiresMs: number }>({
     max,
     maxSize: maxCharacters,
@@ -36,10 +38,10 @@ export function memoryTier(options: MemoryTierOptions = {}): CacheTier {
     name: 'memory',
     async get(key) {
       const entry = entries.get(key)
-      return entry && now() < entry.expiresMs ? entry.value : undefined
+      return entry && clock() < entry.expiresMs ? entry.value : undefined
     },
     async put(key, value, { expiresInSeconds }) {
-      entries.set(key, { value, expiresMs: now() + expiresInSeconds * 1000 })
+      entries.set(key, { value, expiresMs: clock() + expiresInSeconds * 1000 })
     },
     async delete(key) {
       entries.delete(key)

@@ -161,8 +161,8 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     if (!isTime(originMs) || !isTime(expiresMs) || !isObject(data))
       throw new TypeError('its entry has not the right shape')
     const nowMs = now()
-    if (originMs > nowMs + MAX_SKEW_MS[kindOf(name)]) throw new TypeError('its entry comes from the future')
-    if (nowMs >= expiresMs || isForgotten(name, originMs)) return undefined
+    if (!(originMs <= nowMs + MAX_SKEW_MS[kindOf(name)])) throw new TypeError('its entry comes from the future')
+    if (!(nowMs < expiresMs) || isForgotten(name, originMs)) return undefined
     const saidMs = Math.min(originMs, nowMs)
     const value = await parse(data, saidMs)
     return value === undefined ? undefined : { value, originMs: saidMs, expiresMs }
@@ -204,7 +204,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     { text, originMs, expiresMs }: Omit<Found<unknown>, 'value'>,
   ): Promise<void> {
     const expiresInSeconds = Math.ceil((expiresMs - now()) / 1000)
-    if (expiresInSeconds < 1) return
+    if (!(expiresInSeconds >= 1)) return
     await Promise.all(into.map((one) => run(one, 'put', async () => one.tier.put(name, text, { expiresInSeconds }))))
     // It was forgotten while it was on its way.
     if (isForgotten(name, originMs)) await Promise.all(into.map((one) => deleteFrom(one, name)))
@@ -212,7 +212,7 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
 
   function isForgotten(name: string, originMs: number): boolean {
     const sinceMs = forgotten?.get(name)
-    return sinceMs !== undefined && originMs <= sinceMs + ANSWER_SKEW_MS
+    return sinceMs !== undefined && !(originMs > sinceMs + ANSWER_SKEW_MS)
   }
 
   async function forget(name: string): Promise<void> {

@@ -27,9 +27,13 @@ export function createBackOff(
   return {
     failures: () => failures,
     remainingMs() {
-      const passed = now() - failedMs
-      // A clock that was set back must not stretch the delay.
-      return failures === 0 || passed < 0 ? 0 : Math.max(0, delayMs - passed)
+      const nowMs = now()
+      // What failed while there was no time counts from when there is one.
+      if (Number.isNaN(failedMs)) failedMs = nowMs
+      const passed = nowMs - failedMs
+      // A clock that was set back must not stretch the delay, and one without a time must not end it.
+      if (failures === 0 || passed < 0) return 0
+      return Number.isNaN(passed) ? delayMs : Math.max(0, delayMs - passed)
     },
     fail(sinceMs = now()) {
       failures++

@@ -39,7 +39,7 @@ interface Flight<T> {
   readonly number: number
   readonly promise: Promise<T>
   readonly controller: AbortController
-  readonly startedMs: number
+  startedMs: number
   /** Counts up while the request that runs the load is alive. */
   beats: number
 }
@@ -105,7 +105,12 @@ export function createSharedLoader<Loaded, T = Loaded>({
   }
 
   function busy(): boolean {
-    return flight !== undefined && Math.abs(now() - flight.startedMs) <= timeoutMs + PATIENCE_MS
+    if (!flight) return false
+    const nowMs = now()
+    // What began while there was no time counts from when there is one.
+    if (Number.isNaN(flight.startedMs)) flight.startedMs = nowMs
+    // Without a time a load that runs is not overdue: a second one beside it would be one for every caller.
+    return !(Math.abs(nowMs - flight.startedMs) > timeoutMs + PATIENCE_MS)
   }
 
   return {
