@@ -199,3 +199,11 @@ export function quote(value: unknown): string {
   if (Array.isArray(value)) return `an array of ${value.length}`
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
+
+/** Returns the text with user names and passwords of addresses masked. A password may hold `@` and `/`: the last `@` ends it. */
+export function maskUserInfo(text: string): string {
+  return text.replace(/\/\/\S+/g, (address) => {
+    const end = address.lastIndexOf('@')
+    return end < 0 ? address : `//***${address.slice(end)}`
+  })
+}

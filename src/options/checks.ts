@@ -1,4 +1,4 @@
-import { BearwardError, quote } from '../errors.ts'
+import { BearwardError, quote, maskUserInfo } from '../errors.ts'
 
 /** Reads one option: returns its checked value or throws; `undefined` means that it was left out. */
 export type Check<T> = (value: unknown, option: string) => T
@@ -177,9 +177,10 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
-/** What came, as a message may say it. */
+/** What came, as a message may say it: an address with its user name and password masked. */
 export function show(value: unknown): string {
-  return value === undefined ? 'nothing' : quote(value)
+  if (value === undefined) return 'nothing'
+  return quote(typeof value === 'string' ? maskUserInfo(value) : value)
 }
 
 /** What came where it may well be a secret: its kind alone. */

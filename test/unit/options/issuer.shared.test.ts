@@ -40,7 +40,7 @@ describe('each option that is wrong is configuration_invalid: named, with what c
     ['issuer', { issuer: `${ISSUER}#x` }, `"${ISSUER}#x"`, 'a URL without fragment'],
     ['issuer', { issuer: `${ISSUER}?x=1` }, `"${ISSUER}?x=1"`, 'a URL without query'],
     ['issuer', { issuer: `${ISSUER}?` }, `"${ISSUER}?"`, 'a URL without query'],
-    ['issuer', { issuer: 'https://u:p@login.example.com' }, '"https://u:p@login.example.com"', 'a URL without user'],
+    ['issuer', { issuer: 'https://u:p@login.example.com' }, '"https://***@login.example.com"', 'a URL without user'],
     ['issuer', { issuer: 'http://login.example.com' }, '"http://login.example.com"', 'an https URL'],
     ['issuer', { issuer: 'ftp://login.example.com' }, '"ftp://login.example.com"', 'an https URL'],
     ['audience', { audience: '' }, '""', 'a non-empty string'],

@@ -462,7 +462,7 @@ test.each([
 ])('an error of a tier that %s harms nobody', async (_, fault) => {
   const { cache, events } = bench([watched('mine', { get: () => Promise.reject(fault) }).tier])
   expect(await valueOf(cache)).toBeUndefined()
-  expect(events).toMatchObject([{ type: 'tier_failed', detail: 'unknown reason' }])
+  expect(events).toMatchObject([{ type: 'tier_failed', detail: 'Error' }])
 })
 
 test('an answer from a clock that is more than two seconds ahead is not used, keys from one are', async () => {

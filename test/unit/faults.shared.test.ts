@@ -1,0 +1,155 @@
+import { describe, expect, test, vi } from 'vitest'
+import { BearwardError } from '../../src/index.ts'
+import { describeFault, Fault, isA, nameOf, repeatsAny, withoutSecrets } from '../../src/faults.ts'
+
+const LONG = 'abcdefghijklmnopqrstABCDEFGHIJKLMNOPQRST0123456789'
+
+function says(message: string, secrets: readonly string[]): string {
+  return describeFault(new TypeError(message), secrets)
+}
+
+describe('words that help stay', () => {
+  test.each([
+    'connect ECONNREFUSED 127.0.0.1:1',
+    'getaddrinfo ENOTFOUND login.example.com',
+    'self-signed certificate in certificate chain',
+    'unable to verify the first certificate',
+    'Hostname/IP does not match certificate: Host: login.example.com',
+  ])('%s', (message) => {
+    // A secret may be a word like any other, short, or one that somebody set while trying out.
+    const secrets = ['', 'a', 'secret', 'connect', 'verify', '1', '127', '12345', 'password', 'changeit', LONG]
+    expect(says(message, secrets)).toBe(message)
+  })
+
+  test('those of the cause do, and its code where it has none', () => {
+    expect(describeFault(new TypeError('fetch failed', { cause: new Error('reset') }))).toBe('fetch failed (reset)')
+    const cause = Object.assign(new AggregateError([new Error('connect ECONNREFUSED ::1:1')]), { code: 'ECONNREFUSED' })
+    expect(describeFault(new TypeError('fetch failed', { cause }))).toBe('fetch failed (ECONNREFUSED)')
+    expect(describeFault(new TypeError(''))).toBe('TypeError')
+  })
+
+  test('those of an error of another realm do', () => {
+    expect(describeFault({ name: 'TypeError', message: 'fetch failed' })).toBe('fetch failed')
+  })
+})
+
+describe('a secret that is repeated', () => {
+  test('counts where it stands as a value, and nowhere else, if it is a word', () => {
+    expect(says('got "orders"', ['orders'])).toBe('TypeError')
+    expect(says('status 400 (orders)', ['orders'])).toBe('TypeError')
+    expect(says('no orders there', ['orders'])).toBe('no orders there')
+  })
+
+  test('counts wherever it stands and in whatever case, if it is short and no word', () => {
+    for (const secret of ['hunter2', 'p4ss', 'Tr0ub4dor&3', 'kühl-9!"x', 'correcthorse']) {
+      expect(says(`login with ${secret} failed`, [secret]), secret).toBe('TypeError')
+      expect(says(`login with ${secret.toUpperCase()} failed`, [secret]), secret).toBe('TypeError')
+      expect(says('login failed', [secret]), secret).toBe('login failed')
+    }
+    expect(says('login with corrctehorse failed', ['correcthorse'])).toBe('login with corrctehorse failed')
+  })
+
+  test('counts by half of its letters, and by sixteen of a long one', () => {
+    const short = LONG.slice(0, 20)
+    expect(repeatsAny(`x ${short.slice(0, 10)} x`, [short])).toBe(true)
+    expect(repeatsAny(`x ${short.slice(0, 9)} x`, [short])).toBe(false)
+    for (let start = 0; start + 16 <= LONG.length; start++) {
+      for (const before of ['', '-', 'zz', 'zzz', 'zzzz']) {
+        expect(repeatsAny(`${before}${LONG.slice(start, start + 16)}z`, [LONG])).toBe(true)
+      }
+    }
+    expect(repeatsAny('x 9876543210 x', [LONG])).toBe(false)
+    expect(repeatsAny('x 3456789 x', [LONG])).toBe(false)
+  })
+
+  test('counts in pieces of eight, in any order, and percent-encoded', () => {
+    expect(repeatsAny(`"${LONG.slice(40, 48)}", "${LONG.slice(3, 11)}"`, [LONG])).toBe(true)
+    expect(repeatsAny(`"${LONG.slice(40, 48)}", "${LONG.slice(3, 10)}"`, [LONG])).toBe(false)
+    // The same piece twice tells no more than once.
+    expect(repeatsAny('a+/b+/c+/d+/e+/f+/g+/h+/', ['a+/b+/c+/d+/e+/f+/g+/h+/'])).toBe(true)
+    expect(repeatsAny(encodeURIComponent('a+/b+/c+/d+/e+/f+/g+/h+/'), ['a+/b+/c+/d+/e+/f+/g+/h+/'])).toBe(true)
+    expect(repeatsAny('100% of none', ['a+/b+/c+/d+/e+/f+/g+/h+/'])).toBe(false)
+  })
+
+  test('changes the words of our own errors too, and not what they are', () => {
+    class Special extends Fault {}
+    const reworded = withoutSecrets(new Special(`got ${LONG}`), [LONG])
+    expect(reworded).toBeInstanceOf(Special)
+    expect(describeFault(reworded)).not.toContain('abc')
+    const harmless = new Special('got none')
+    expect(withoutSecrets(harmless, [LONG])).toBe(harmless)
+    const error = withoutSecrets(new BearwardError('claim_invalid', LONG), [LONG])
+    expect(error).toMatchObject({ code: 'claim_invalid', detail: expect.not.stringContaining('abc') as unknown })
+    expect(withoutSecrets(new Error(LONG), [LONG])).toMatchObject({ message: 'Error' })
+  })
+})
+
+describe('the kind of an error', () => {
+  test('is its name, if that is the name of an error', () => {
+    expect(nameOf(new TypeError('x'))).toBe('TypeError')
+    expect(nameOf(new DOMException('x', 'AbortError'))).toBe('AbortError')
+    for (const name of ['', 'hunterTwo', `${LONG}Error`, 'Type Error', 'Error\n', 7, {}]) {
+      expect(nameOf(Object.assign(new Error('x'), { name }))).toBe('unknown reason')
+    }
+    expect(nameOf(Object.assign(new Error('x'), { name: 'hunterTwoError' }), ['hunterTwo'])).toBe('unknown reason')
+  })
+
+  test('is unknown where it cannot be read', () => {
+    const refuse = (): never => {
+      throw new Error(LONG)
+    }
+    const hostile: unknown = new Proxy(new Error(LONG), { get: refuse, getPrototypeOf: refuse })
+    for (const thrown of [hostile, LONG, undefined, null, Symbol(LONG), () => LONG]) {
+      expect(describeFault(thrown)).toBe('unknown reason')
+      expect(isA(thrown, Error)).toBe(false)
+    }
+    expect(isA(new TypeError('x'), Error)).toBe(true)
+  })
+})
+
+test('words are cut after the user name and the password of an address were masked', () => {
+  const address = `redis://user:${'p'.repeat(300)}@redis.internal:6379`
+  expect(says(`${'x'.repeat(100)} ${address}`, [])).toBe(`${'x'.repeat(100)} redis://***@redis.internal:6379`)
+  expect(says('redis://:p@ss/word@redis.internal', [])).toBe('redis://***@redis.internal')
+  expect(says('a //b and c@d', [])).toBe('a //b and c@d')
+  expect(says('x'.repeat(300), [])).toBe(`${'x'.repeat(197)}...`)
+})
+
+describe('what it costs to look for secrets', () => {
+  test('grows with the length of the token, and with that of the text', () => {
+    const least = looked(words(200), digits(1_000))
+    expect(least).toBeGreaterThan(0)
+    expect(looked(words(200), digits(16_000))).toBeLessThanOrEqual(32 * least)
+    expect(looked(words(3_200), digits(1_000))).toBeLessThanOrEqual(32 * least)
+    // A text of 200 letters asks no more than fifty times.
+    expect(looked(words(200), digits(16_000))).toBeLessThanOrEqual(50 * 16_000)
+  })
+
+  test('grows no faster for a token that meets the text everywhere', () => {
+    const least = looked(words(200), 'issuz'.repeat(200))
+    expect(looked(words(200), 'issuz'.repeat(3_200))).toBeLessThanOrEqual(32 * least)
+  })
+})
+
+/** How many letters at most are looked at where a text is held against a secret. */
+function looked(text: string, secret: string): number {
+  const searches = vi.spyOn(String.prototype, 'indexOf')
+  const found = repeatsAny(text, [secret])
+  let letters = 0
+  // The next look begins behind what the last one found.
+  searches.mock.results.forEach(({ value }, index) => {
+    const from = searches.mock.calls[index]?.[1] ?? 0
+    letters += (value < 0 ? secret.length : value) - from
+  })
+  searches.mockRestore()
+  expect(found).toBe(false)
+  return letters
+}
+
+function digits(length: number): string {
+  return '0123456789'.repeat(length / 10)
+}
+
+function words(length: number): string {
+  return 'no such issuer here '.repeat(length / 20)
+}
