@@ -1,5 +1,5 @@
 import { quote } from '../errors.ts'
-import { describeFault, Fault, nameOf } from '../faults.ts'
+import { describeFault, Fault, isA, nameOf } from '../faults.ts'
 import { isAsync } from '../thenable.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { endpointFault } from '../options/checks.ts'
@@ -9,6 +9,7 @@ import type { CallContext, Issuer } from '../pipeline.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
 import { limit } from '../upstream/limit.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
+import { secretsIn } from './request-secrets.ts'
 import type {
   IntrospectionDialect,
   IntrospectionRequest,
@@ -62,7 +63,7 @@ export async function askEndpoint(
     waitsForCredentials = true
     if (auth !== 'none') await authenticate(request, issuer, auth, settings.now(), secrets)
     waitsForCredentials = false
-    secrets.push(...credentialsIn(request))
+    secrets.push(...secretsIn(request, endpoint))
     requireEndpoint(request.url, settings.insecureHosts, true)
     return read(await send(request, settings.fetch, ends, secrets), settings.now(), secrets)
   }
@@ -73,7 +74,7 @@ export async function askEndpoint(
       return await attempt(endpoint)
     } catch (fault) {
       // Asking about a token changes nothing, so that it may be asked twice; but not after the time is up.
-      if (!(fault instanceof ConnectionFailed) || ends.aborted) throw fault
+      if (!isA(fault, ConnectionFailed) || ends.aborted) throw fault
       return await attempt(endpoint)
     }
   }
@@ -130,7 +131,7 @@ function buildRequest(
     if (isAsync(request)) throw new CannotAsk(`${named} builds its request in a promise: \`request\` answers at once`)
     requireRequest(request, named)
   } catch (cause) {
-    throw cause instanceof Fault
+    throw isA(cause, Fault)
       ? cause
       : new CannotAsk(`${named} cannot build its request: ${describeFault(cause, [token])}`)
   }
@@ -155,12 +156,14 @@ async function authenticate(
   secrets: string[],
 ): Promise<void> {
   const presented = request.headers.get('Authorization')
-  const conceal = (secret: string): void => void secrets.push(secret)
+  function conceal(secret: unknown): void {
+    if (typeof secret === 'string') secrets.push(secret)
+  }
   try {
     await auth.authenticate(request, { issuer: identifier, nowMs, conceal })
   } catch (cause) {
     // Not in its own words: such an error may quote a credential that was not sent yet.
-    const words = cause instanceof Fault ? cause.message : nameOf(cause)
+    const words = isA(cause, Fault) ? cause.message : nameOf(cause, secrets)
     throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${words}`)
   }
   // The endpoint would answer about our own token, and any token at all would be as good as ours.
@@ -182,33 +185,20 @@ async function send(
   }
 }
 
-// Members of a form that are no secrets, and words like any other in a message.
-const PLAIN_MEMBERS = new Set(['client_id', 'token_type_hint', 'client_assertion_type', 'grant_type'])
-
-/** The credentials that a request carries, in every form in which somebody could repeat them. */
-function credentialsIn({ url, headers, body }: IntrospectionRequest): string[] {
-  const [scheme = '', credentials = ''] = (headers.get('Authorization') ?? '').split(' ', 2)
-  const members = body instanceof URLSearchParams ? [...body].filter(([name]) => !PLAIN_MEMBERS.has(name)) : []
-  const query = URL.canParse(url) ? [...new URL(url).searchParams.values()] : []
-  return [
-    credentials,
-    ...(scheme.toLowerCase() === 'basic' ? [passwordIn(credentials)] : []),
-    ...members.map(([, value]) => value),
-    ...(typeof body === 'string' ? [body] : []),
-    ...query,
-  ].filter((secret) => secret !== '')
-}
-
-function passwordIn(credentials: string): string {
+async function read(response: Response, nowMs: number, secrets: readonly string[]): Promise<IntrospectionResponse> {
   try {
-    const text = atob(credentials)
-    return decodeURIComponent(text.slice(text.indexOf(':') + 1).replaceAll('+', ' '))
-  } catch {
-    return ''
+    return await readWhole(response, nowMs, secrets)
+  } catch (cause) {
+    if (isA(cause, Fault)) throw cause
+    throw new UselessAnswer(`\`fetch\` gave no Response that can be read: ${describeFault(cause, secrets)}`)
   }
 }
 
-async function read(response: Response, nowMs: number, secrets: readonly string[]): Promise<IntrospectionResponse> {
+async function readWhole(
+  response: Response,
+  nowMs: number,
+  secrets: readonly string[],
+): Promise<IntrospectionResponse> {
   const { status, headers, type } = response
   let body: Uint8Array | undefined
   try {

@@ -1,5 +1,5 @@
 import { BearwardError, quote } from '../errors.ts'
-import { describeFault } from '../faults.ts'
+import { describeFault, isA } from '../faults.ts'
 import { isAsync } from '../thenable.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { type JsonObject, strictCopy } from '../parse/json.ts'
@@ -122,7 +122,7 @@ function readWith(
     if (isAsync(answer))
       throw new UselessAnswer(`${named} read ${answered} and returned a promise: \`read\` answers at once`)
   } catch (cause) {
-    if (cause instanceof UselessAnswer) throw cause
+    if (isA(cause, UselessAnswer)) throw cause
     throw new UselessAnswer(`${named} cannot read ${answered}: ${describeFault(cause, secrets)}`)
   }
   // A copy of our own, frozen: what a dialect hands out it may change later.
