@@ -1,5 +1,5 @@
 import { BearwardError } from './errors.ts'
-import { nameOf } from './faults.ts'
+import { isA, nameOf } from './faults.ts'
 import { isBearerToken } from './parse/ascii.ts'
 import type { Credential, RequestView } from './pipeline.ts'
 
@@ -154,7 +154,7 @@ async function readForm(view: RequestView, signal: AbortSignal | undefined): Pro
   try {
     form = await inTime(view.form(), signal)
   } catch (cause) {
-    if (cause instanceof BearwardError) throw cause
+    if (isA(cause, BearwardError)) throw cause
     throw new BearwardError('credentials_malformed', `the form body cannot be read: ${nameOf(cause)}`)
   }
   const tokens = form.getAll('access_token')

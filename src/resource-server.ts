@@ -4,7 +4,7 @@ import { classifyToken } from './classify.ts'
 import { requireTime } from './clock.ts'
 import { requireBinding } from './constrain.ts'
 import { BearwardError, forCaller, isDenial } from './errors.ts'
-import { describeFault } from './faults.ts'
+import { describeFault, isA } from './faults.ts'
 import { extractCredential, requireCredentialCharacters, requireToken, requireTokenCharacters } from './extract.ts'
 import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './parse/header-memo.ts'
@@ -185,7 +185,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
 
   /** Tells who listens what was refused, and why; returns what the caller gets. */
   function refusal(error: unknown): unknown {
-    if (!(error instanceof BearwardError)) return error
+    if (!isA(error, BearwardError)) return error
     emit({ type: 'token_refused', code: error.code, detail: error.detail })
     return forCaller(error)
   }

@@ -1,4 +1,5 @@
 import { BearwardError, descriptionOf, type Needed } from './errors.ts'
+import { isA } from './faults.ts'
 
 /** The whole answer for a client: status, every header field, and a body to be sent as JSON. */
 export interface ChallengeResponse {
@@ -32,7 +33,7 @@ export function buildChallenge(
   needed: Needed | undefined,
   settings: ChallengeSettings,
 ): ChallengeResponse {
-  if (!(error instanceof BearwardError)) {
+  if (!isA(error, BearwardError)) {
     return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
   }
   const { status, code, error: wire } = error

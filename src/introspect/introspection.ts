@@ -65,6 +65,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   const inquiries = new Map<string, Inquiries>()
   // Claims in the shape that the schema gives them, made once for each answer.
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
+  // What the schema's refusal must not repeat: it names members, and their names are the endpoint's.
+  const concealed = new WeakMap<AccessToken, readonly string[]>()
 
   function inquiriesTo(issuer: Issuer, options: IntrospectionSettings): Inquiries {
     // Found by what it says: an issuer that is described twice alike has one endpoint, one circuit and one limit, and one that
@@ -100,6 +102,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           }
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
           if (!verdict.accepted && found) others?.drop(leader)
+          if (verdict.accepted && settings.claims) concealed.set(verdict.accepted.accessToken, secrets)
           if (verdict.accepted && !signal.aborted)
             others?.write(answer, sharing(token, verdict, { options: made.options, epoch }), leader)
           return { verdict, epoch, asked: true }
@@ -204,6 +207,18 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     }
   }
 
+  /** @throws {BearwardError} claim_invalid */
+  async function shape(accessToken: AccessToken, token: string): Promise<AccessToken<Claims>> {
+    try {
+      const made = await withSchema<Claims>(accessToken, settings.claims)
+      shaped.set(accessToken, made)
+      concealed.delete(accessToken)
+      return made
+    } catch (refused) {
+      throw withoutSecrets(refused, concealed.get(accessToken) ?? [token])
+    }
+  }
+
   /** @throws {BearwardError} what the verdict refuses with; token_expired, token_not_yet_valid */
   function accept({ accepted, refused }: Verdict): AccessToken {
     if (!accepted) throw refused ?? new BearwardError('token_inactive', 'the token is not active')
@@ -224,9 +239,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   return {
     async introspect(token, issuer, context) {
       const accessToken = accept(await verdictOn(token, issuer, 'introspect', context))
-      const known = shaped.get(accessToken) ?? (await withSchema<Claims>(accessToken, settings.claims))
-      shaped.set(accessToken, known)
-      return known
+      return shaped.get(accessToken) ?? (await shape(accessToken, token))
     },
 
     async confirm(token, jwt, issuer, context) {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SharedCache } from '../tiers/shared-cache.ts'
 import { BearwardError, quote } from '../errors.ts'
-import { describeFault } from '../faults.ts'
+import { describeFault, isA } from '../faults.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
 import type { IssuerResolver } from '../options/public.ts'
@@ -149,7 +149,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
       issuer = await (known ? renewed : asked).join(hint, context)
     } catch (cause) {
       if (!known || !mayBridge(known)) {
-        throw cause instanceof BearwardError && cause.code === 'issuer_unavailable' ? cause : undecided(hint, cause)
+        throw isA(cause, BearwardError) && cause.code === 'issuer_unavailable' ? cause : undecided(hint, cause)
       }
       // Who was trusted stays so while nobody can say otherwise, as long as their keys would.
       tenants.set(hint, { ...known, failedMs: now() })
