@@ -89,10 +89,12 @@ describe('metadata of an issuer elsewhere does not lead to this machine', () => 
     expect(await verifying(ISSUER, { jwks_uri })).toEqual({ code: 'accepted', asked: [jwks_uri] })
   })
 
-  test('a name of half a megabyte of dots is judged in one pass', async () => {
-    const jwks_uri = `https://a${'.'.repeat(400_000)}b/jwks`
-    expect((await verifying(ISSUER, { jwks_uri })).code).not.toBe('issuer_unavailable')
-    expect((await verifying(ISSUER, { jwks_uri: `https://localhost${'.'.repeat(400_000)}/jwks` })).asked).toEqual([])
+  test('a name of thousands of dots is judged, and one of half a megabyte is no address', async () => {
+    const jwks_uri = `https://a${'.'.repeat(4_000)}b/jwks`
+    expect(await verifying(ISSUER, { jwks_uri })).toEqual({ code: 'accepted', asked: [jwks_uri] })
+    for (const dots of [4_000, 400_000]) {
+      expect((await verifying(ISSUER, { jwks_uri: `https://localhost${'.'.repeat(dots)}/jwks` })).asked).toEqual([])
+    }
   })
 })
 

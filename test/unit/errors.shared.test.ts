@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { BearwardError, descriptionOf, type ErrorCode, forCaller, quote, type WireError } from '../../src/errors.ts'
+import { BearwardError, descriptionOf, type ErrorCode, forCaller, quote, shareError, type WireError } from '../../src/errors.ts'
 
 // DESIGN's table, written out: the order is that of the table.
 const TABLE: readonly [ErrorCode, number, WireError | undefined][] = [
@@ -108,10 +108,13 @@ describe('BearwardError', () => {
     expect('cause' in new BearwardError('issuer_unavailable', 'down')).toBe(false)
   })
 
-  test('forCaller makes an object of its own that says the same, without the cause', () => {
+  test('forCaller hands out an error once; one that is kept stays here, and each caller gets its own', () => {
     const error = new BearwardError('scope_insufficient', 'lacks', { scopes: ['a'], cause: new Error('deeper') })
+    expect(forCaller(error)).toBe(error)
+    shareError(error)
     const own = forCaller(error)
     expect(own).not.toBe(error)
+    expect(forCaller(error)).not.toBe(own)
     expect(own).toMatchObject({ code: 'scope_insufficient', detail: 'lacks', scopes: ['a'] })
     expect('cause' in own).toBe(false)
   })

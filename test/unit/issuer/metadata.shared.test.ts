@@ -162,8 +162,8 @@ describe('the second form is asked', () => {
   ])('after %s', async (_, first) => {
     const { source, upstream } = bench()
     upstream.answers.set(OAUTH, first)
-    upstream.answers.set(OPENID, answer(ISSUER, { found: 'second' }))
-    expect((await source.get({}))['found']).toBe('second')
+    upstream.answers.set(OPENID, answer(ISSUER, { jwks_uri: `${ISSUER}/second` }))
+    expect((await source.get({}))['jwks_uri']).toBe(`${ISSUER}/second`)
     expect(upstream.calls).toEqual([OAUTH, OPENID])
   })
 

@@ -212,7 +212,8 @@ describe('a caller that gives up', () => {
     controller.abort(new Error('closed the tab'))
     await vi.advanceTimersByTimeAsync(0)
     expect(impatient.outcome).toBeInstanceOf(CallerGone)
-    expect(impatient.outcome).toMatchObject({ cause: { message: 'closed the tab' } })
+    // The reason is the caller's own, and may quote anything.
+    expect(impatient.outcome).not.toHaveProperty('cause')
     expect([runs[0]?.signal.aborted, failed]).toEqual([false, []])
     runs[0]?.succeed('keys')
     await vi.advanceTimersByTimeAsync(0)
