@@ -7,6 +7,7 @@ import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
+import { isResponse } from '../upstream/fetch-document.ts'
 import { limit } from '../upstream/limit.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import { secretsIn } from './request-secrets.ts'
@@ -178,11 +179,14 @@ async function send(
   signal: AbortSignal,
   secrets: readonly string[],
 ): Promise<Response> {
+  let response: Response
   try {
-    return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
+    response = await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
     throw new ConnectionFailed(`it cannot be reached: ${describeFault(cause, secrets)}`)
   }
+  if (isResponse(response)) return response
+  throw new CannotAsk('its answer cannot be read: the option "fetch" returned no Response')
 }
 
 async function read(response: Response, nowMs: number, secrets: readonly string[]): Promise<IntrospectionResponse> {

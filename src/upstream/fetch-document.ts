@@ -82,8 +82,9 @@ function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings
 }
 
 async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings): Promise<Response> {
+  let response: Response
   try {
-    return await fetch(url, {
+    response = await fetch(url, {
       headers: { accept: [...mediaTypes, 'application/json'].filter(unique).join(', ') },
       // 'error' is not implemented in Workers.
       redirect: 'manual',
@@ -92,6 +93,13 @@ async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings
   } catch (cause) {
     throw new UpstreamFault(`${shown(url)} cannot be reached: ${describeFault(cause, secretsIn(url))}`)
   }
+  if (isResponse(response)) return response
+  throw new UpstreamFault(`${shown(url)} cannot be read: the option "fetch" returned no Response`)
+}
+
+/** Whether a user's own `fetch` kept to its type. By what it can do: another realm's Response is one as well. */
+export function isResponse(response: Partial<Response> | null | undefined): boolean {
+  return typeof response?.status === 'number' && typeof response.headers?.get === 'function'
 }
 
 function isRedirect({ status, type }: Response): boolean {
