@@ -1,17 +1,39 @@
 import { type SignatureAlgorithm, signatureAlgorithm } from './algorithms.ts'
 import { BearwardError, quote } from './errors.ts'
 import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey } from './pipeline.ts'
+import { isVerifiable } from './runtime-algorithms.ts'
 import { isThenable } from './thenable.ts'
 
 // The keys at hand, newer ones, and those that the issuer has now.
 const MAX_TURNS = 3
 
-/** @throws {BearwardError} algorithm_refused */
-export function requireAlgorithm({ algorithm }: UnverifiedJwt, { algorithms }: Issuer): void {
-  if (algorithms.has(algorithm)) return
-  throw new BearwardError(
+/**
+ * Checks that an algorithm is accepted for this issuer and verified by this runtime. Answers with a promise where the latter is
+ * not known yet.
+ *
+ * @throws {BearwardError} algorithm_refused
+ */
+export function requireAlgorithm({ algorithm }: UnverifiedJwt, { algorithms }: Issuer): Promise<void> | undefined {
+  if (!algorithms.has(algorithm)) {
+    throw new BearwardError(
+      'algorithm_refused',
+      `\`alg\` is ${quote(algorithm)}, expected one of ${[...algorithms].join(', ')}`,
+    )
+  }
+  const verifiable = isVerifiable(algorithm)
+  if (verifiable === true) return undefined
+  if (verifiable === false) throw notInRuntime(algorithm)
+  return requireInRuntime(algorithm, verifiable)
+}
+
+async function requireInRuntime(algorithm: string, verifiable: Promise<boolean>): Promise<void> {
+  if (!(await verifiable)) throw notInRuntime(algorithm)
+}
+
+function notInRuntime(algorithm: string): BearwardError {
+  return new BearwardError(
     'algorithm_refused',
-    `\`alg\` is ${quote(algorithm)}, expected one of ${[...algorithms].join(', ')}`,
+    `\`alg\` is "${algorithm}", which this runtime cannot verify: let the issuer sign with another`,
   )
 }
 

@@ -1,6 +1,7 @@
 import { BearwardError } from '../errors.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import type { Issuer } from '../pipeline.ts'
+import { isVerifiable } from '../runtime-algorithms.ts'
 import { verifySignature } from '../signature.ts'
 import { readUnverifiedJwt } from '../unverified-jwt.ts'
 import { UselessAnswer } from './answer.ts'
@@ -46,7 +47,7 @@ export async function readSignedResponse(
   try {
     const jwt = readUnverifiedJwt(text)
     if (jwt.type !== 'token-introspection+jwt') throw new UselessAnswer('its signed answer has another `typ`')
-    if (!issuer.algorithms.has(jwt.algorithm))
+    if (!issuer.algorithms.has(jwt.algorithm) || !(await isVerifiable(jwt.algorithm)))
       throw new UselessAnswer('its signed answer uses an algorithm that is not accepted')
     if (jwt.issuer !== issuer.identifier) throw new UselessAnswer('its signed answer names another issuer')
     await verifySignature(jwt, issuer, { signal })

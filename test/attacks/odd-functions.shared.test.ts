@@ -257,7 +257,6 @@ test('a `preflight` that rejects is the handler’s error, and nothing more', as
   const { api } = await fixture()
   const headers = { Origin: 'https://app.example.com', 'Access-Control-Request-Method': 'POST' }
   const request = (): Request => new Request(`${RESOURCE}/orders`, { method: 'OPTIONS', headers })
-  const handler = (): Response => new Response()
   for (const preflight of [throwing(), rejecting()]) {
     await expect(protect(api, handler, { preflight })(request())).rejects.toThrow('refused inside')
   }

@@ -39,7 +39,7 @@ export async function verifyJws(token: string, jwks: unknown): Promise<string> {
   }
   try {
     const issuer = await issuerOf(jwks)
-    requireAlgorithm(jwt, issuer)
+    await requireAlgorithm(jwt, issuer)
     await verifySignature(jwt, issuer, {})
     return 'verified'
   } catch (error) {
