@@ -38,7 +38,7 @@ function issuerOf(issuer: string, more: Partial<TrustedIssuer['introspection']> 
   }
 }
 
-function request(token: string) {
+function carrying(token: string) {
   return { method: 'GET', url: RESOURCE, headers: { authorization: `Bearer ${token}` } }
 }
 
@@ -74,7 +74,7 @@ describe('opaque tokens', () => {
     const unsecured = `${base64url('{"typ":"JWT","alg":"none"}')}.${payload}`
     for (const token of [unsecured, `${unsecured}.`, `${header}.${payload}`, `${header}.`]) {
       expect(await codeOf(api.verify(token))).toBe('token_malformed')
-      expect(await codeOf(api.authenticate(request(token)))).toBe('token_malformed')
+      expect(await codeOf(api.authenticate(carrying(token)))).toBe('token_malformed')
       await api.invalidate(token)
     }
     expect([...urls(), ...upstream.calls]).toEqual([])
