@@ -50,7 +50,15 @@ describe('what a proxy passes on takes time in proportion to its length', () => 
 })
 
 function silentAnswer(req: IncomingMessage): ServerResponse {
-  const response = { req, getHeader() {}, removeHeader() {}, setHeader() {}, appendHeader() {}, writeHead: () => response, end() {} }
+  const response = {
+    req,
+    getHeader() {},
+    removeHeader() {},
+    setHeader() {},
+    appendHeader() {},
+    writeHead: () => response,
+    end() {},
+  }
   return response as unknown as ServerResponse
 }
 

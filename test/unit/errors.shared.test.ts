@@ -1,5 +1,13 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { BearwardError, descriptionOf, type ErrorCode, forCaller, quote, shareError, type WireError } from '../../src/errors.ts'
+import {
+  BearwardError,
+  descriptionOf,
+  type ErrorCode,
+  forCaller,
+  quote,
+  shareError,
+  type WireError,
+} from '../../src/errors.ts'
 
 // DESIGN's table, written out: the order is that of the table.
 const TABLE: readonly [ErrorCode, number, WireError | undefined][] = [
