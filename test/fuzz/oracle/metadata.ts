@@ -48,9 +48,11 @@ function saysNotHere({ isAnswered, status, contentType }: SeenMetadata): boolean
   return contentType.split(';')[0]?.trim().toLowerCase() !== 'application/json'
 }
 
-/** https, no fragment, no credentials, and not this machine. */
+const LONGEST_ADDRESS = 4_096
+
+/** https, no fragment, no credentials, of a bearable length, and not this machine. */
 function mayBeAsked(address: string): boolean {
-  if (!URL.canParse(address)) return false
+  if (address.length > LONGEST_ADDRESS || !URL.canParse(address)) return false
   const { protocol, hostname, username, password, hash } = new URL(address)
   return protocol === 'https:' && username === '' && password === '' && hash === '' && !isHere(hostname)
 }
