@@ -1,4 +1,4 @@
-import { BearwardError, quote } from './errors.ts'
+import { BearwardError, quote, quoteSome } from './errors.ts'
 import { nameOf } from './faults.ts'
 import { isObject } from './parse/json.ts'
 import type { AccessToken, Issuer, JwtClaims } from './pipeline.ts'
@@ -12,12 +12,12 @@ import type { StandardSchemaV1 } from './standard-schema.ts'
  */
 export function requireRecipient(token: AccessToken, { audience, clients }: Issuer): void {
   if (audience && !isMeantFor(audience, token)) {
-    const expected = [...audience].map(quote).join(' or ')
     const actual = token.audience.slice(0, 4).map(quote).join(', ') || 'none'
-    throw new BearwardError('audience_mismatch', `claim \`aud\`: expected ${expected}, got ${actual}`)
+    throw new BearwardError('audience_mismatch', `claim \`aud\`: expected ${quoteSome(audience)}, got ${actual}`)
   }
   if (clients && !(token.clientId !== undefined && clients.has(token.clientId))) {
-    throw new BearwardError('client_refused', `client ${quote(token.clientId)} is none of the ${clients.size} accepted`)
+    const actual = token.clientId === undefined ? 'none' : quote(token.clientId)
+    throw new BearwardError('client_refused', `client of the token: expected ${quoteSome(clients)}, got ${actual}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { BearwardError } from './errors.ts'
-import { misconfigured, scopeName } from './options/checks.ts'
+import { kindOf, misconfigured, scopeName } from './options/checks.ts'
 import { isObject } from './parse/json.ts'
 import type { AccessToken } from './pipeline.ts'
 import { isAsync } from './thenable.ts'
@@ -106,8 +106,15 @@ export function claim(name: string, expected: string | number | boolean | ((valu
     const value = isObject(claims) && Object.hasOwn(claims, name) ? claims[name] : undefined
     if (value === undefined || value === null) return deny(`the token has no claim "${name}"`)
     const fits = typeof expected === 'function' ? expected(value) === true : value === expected
-    return fits ? granted : deny(`claim "${name}" does not fit`)
+    return fits ? granted : deny(`claim "${name}" does not fit${hintAt(name, value, expected)}`)
   })
+}
+
+/** What a requirement may have overlooked, told by the kinds of what was compared. */
+function hintAt(name: string, value: unknown, expected: unknown): string {
+  if (typeof expected === 'function' || typeof value === typeof expected) return ''
+  if (!Array.isArray(value)) return `: it is ${kindOf(value)}, compared with ${kindOf(expected)}`
+  return `: it is an array. Use a predicate: claim("${name}", (value) => Array.isArray(value) && value.includes(...))`
 }
 
 /**

@@ -207,3 +207,12 @@ export function maskUserInfo(text: string): string {
     return end < 0 ? address : `//***${address.slice(end)}`
   })
 }
+
+/** Returns one or two of several values as they may stand in a message, and how many there are beside. */
+export function quoteSome(values: ReadonlySet<string>): string {
+  // Not all of them: there may be ten thousand, and refusals come often.
+  const all = values.values()
+  const [first, second] = [quote(all.next().value), quote(all.next().value)]
+  if (values.size < 2) return values.size === 0 ? 'none' : first
+  return values.size === 2 ? `${first} or ${second}` : `${first}, ${second} or one of ${values.size - 2} more`
+}

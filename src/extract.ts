@@ -11,6 +11,7 @@ export interface ExtractSettings {
 const SPACE = 0x20
 const TAB = 0x09
 const FORM_MS = 10_000
+const SCHEME = /^bearer[\s:]/i
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
 const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
@@ -46,7 +47,10 @@ function theOne(fromHeader: string | undefined, fromForm: string | undefined, se
 /** @throws {BearwardError} credentials_malformed */
 export function requireCredentialCharacters(token: string): void {
   if (isBearerToken(token)) return
-  throw new BearwardError('credentials_malformed', 'the Bearer token holds characters that RFC 6750 §2.1 forbids')
+  const what = SCHEME.test(token)
+    ? 'the scheme Bearer stands twice: send it once, before the token'
+    : `the Bearer token ${describeCharacters(token)}`
+  throw new BearwardError('credentials_malformed', what)
 }
 
 /**
@@ -67,9 +71,17 @@ export function requireTokenCharacters(token: string): void {
   if (token.startsWith('{')) {
     throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
   }
-  if (!isBearerToken(token)) {
-    throw new BearwardError('token_malformed', 'the token is empty or holds characters that RFC 6750 §2.1 forbids')
-  }
+  if (isBearerToken(token)) return
+  const what = SCHEME.test(token)
+    ? 'it begins with "Bearer": give `verify` what comes after that, or the whole request to `authenticate`'
+    : `it ${describeCharacters(token)}`
+  throw new BearwardError('token_malformed', `the token is malformed: ${what}`)
+}
+
+function describeCharacters(token: string): string {
+  if (token === '') return 'is empty'
+  const what = token.includes('=.') ? 'padding (`=`) within a JWT' : 'characters that RFC 6750 §2.1 forbids'
+  return `holds ${what}: send it exactly as it was issued`
 }
 
 function requireSize(token: string, { maxTokenBytes }: ExtractSettings): void {

@@ -80,11 +80,9 @@ function parametersOf(algorithm: string): SignatureAlgorithm['parameters'] {
   throw new TypeError('no such algorithm')
 }
 
-function refusal(
-  { keyId, algorithm }: UnverifiedJwt,
-  { identifier, keys }: Issuer,
-  snapshot: KeySnapshot,
-): BearwardError {
+function refusal(jwt: UnverifiedJwt, issuer: Issuer, snapshot: KeySnapshot): BearwardError {
+  const { keyId, algorithm } = jwt
+  const { identifier, keys } = issuer
   // The issuer may well have the key, under an old name even: its outage must not turn a good token into a bad one.
   const outage = keys.failing()
   if (outage) return outage
@@ -92,7 +90,7 @@ function refusal(
   if (candidates > 0) {
     return new BearwardError(
       'signature_invalid',
-      `no key of issuer "${identifier}" made the signature (${candidates} tried)`,
+      `no key of issuer "${identifier}" made the signature (${candidates} tried)${explain(jwt, issuer)}`,
     )
   }
   if (keyId !== undefined && snapshot.knows(keyId)) {
@@ -104,4 +102,16 @@ function refusal(
     'key_unknown',
     `issuer "${identifier}" has no key for a token ${named} and \`alg\` ${quote(algorithm)}; it has ${snapshot.size} keys`,
   )
+}
+
+// Microsoft Graph. Entra changes the `nonce` in the header of its tokens after they were signed.
+const GRAPH = new Set(['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com'])
+
+/** What a token says of itself may explain its signature to operators; it decides nothing. */
+function explain({ claims }: UnverifiedJwt, { audience }: Issuer): string {
+  if (!audience) return ''
+  const named = claims['aud']
+  if (typeof named !== 'string' || audience.has(named)) return ''
+  const why = GRAPH.has(named) ? ', Microsoft Graph, and nobody else can verify such a token' : ''
+  return `: by its own \`aud\`, ${quote(named)}, it is meant for another API${why}. Have the client ask for a scope of this API`
 }

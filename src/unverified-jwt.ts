@@ -3,6 +3,9 @@ import { type KnownHeaders, parseCompact } from './parse/compact.ts'
 import type { JsonObject } from './parse/json.ts'
 import type { JwtClaims, Unverified, UnverifiedJwt } from './pipeline.ts'
 
+// RFC 7515 §2. Shells, and libraries for base64 as mail has it, add it.
+const PADDED = 'It holds padding (`=`): send it exactly as it was issued'
+
 /**
  * Takes a JWT apart. What can be refused without a key is refused here: critical extensions, a header without an algorithm,
  * claims without an issuer.
@@ -12,7 +15,7 @@ import type { JwtClaims, Unverified, UnverifiedJwt } from './pipeline.ts'
  */
 export function readUnverifiedJwt(token: string, known?: KnownHeaders): UnverifiedJwt {
   const jws = parseCompact(token, known)
-  if ('fault' in jws) throw malformed(jws.fault)
+  if ('fault' in jws) throw malformed(token.includes('=') ? `${jws.fault}. ${PADDED}` : jws.fault)
   const { header, payload } = jws
   if (member(header, 'crit') !== undefined)
     throw malformed('its header demands extensions (`crit`), and none is understood')

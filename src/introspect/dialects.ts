@@ -125,11 +125,16 @@ const GITHUB_SCOPES: Readonly<Record<string, readonly string[]>> = {
   'write:discussion': ['read:discussion'],
 }
 
+// RFC 9701 §5: what a client gets that is registered for signed answers.
+const SIGNED = 'application/token-introspection+jwt'
+
 /** The strict JSON object of an answer. @throws {UselessAnswer} where it is none */
 function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!/^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type))
-    throw new UselessAnswer(`it answered with content type ${quote(type)}, not JSON`)
+    throw new UselessAnswer(
+      `it answered with content type ${quote(type)}, not JSON${type === SIGNED ? '. Set `signedResponse: true`' : ''}`,
+    )
   const object = parseStrictObject(body)
   if (!object) throw new UselessAnswer('it answered with something that is no strict JSON object')
   return object
@@ -140,9 +145,15 @@ export function describeError({ status, headers, body }: IntrospectionResponse):
   const type = headers.get('content-type') ?? ''
   const error = type.includes('json') ? parseStrictObject(body)?.['error'] : undefined
   const code = typeof error === 'string' && /^[a-z_]{1,60}$/.test(error) ? ` (${error})` : ''
-  const hint = error === 'unsupported_token_type' ? UNSUPPORTED : ''
+  const hint = error === 'unsupported_token_type' ? UNSUPPORTED : (HINTS.get(status) ?? '')
   return `it answered with status ${status}${code}${hint}`
 }
+
+// What these say is about us, never about the token.
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, ': it refuses our own client. Look at `introspection.auth`: method, client id and secret'],
+  [403, ': our own client may not introspect. Permit it at the issuer'],
+])
 
 const UNSUPPORTED =
   ": it does not answer for this kind of token. If it refuses JWTs, verify them here: neither `use: 'always'` nor `jwt: false`"

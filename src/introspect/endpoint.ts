@@ -7,7 +7,7 @@ import type { FetchFunction } from '../options/public.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
-import { isResponse } from '../upstream/fetch-document.ts'
+import { describeRedirect, isRedirect } from '../upstream/fetch-document.ts'
 import { limit } from '../upstream/limit.ts'
 import { CannotAsk, UselessAnswer } from './answer.ts'
 import { secretsIn } from './request-secrets.ts'
@@ -66,7 +66,7 @@ export async function askEndpoint(
     waitsForCredentials = false
     secrets.push(...secretsIn(request, endpoint))
     requireEndpoint(request.url, settings.insecureHosts, true)
-    return read(await send(request, settings.fetch, ends, secrets), settings.now(), secrets)
+    return read(await send(request, settings.fetch, ends, secrets), request.url, settings.now(), secrets)
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
@@ -179,19 +179,21 @@ async function send(
   signal: AbortSignal,
   secrets: readonly string[],
 ): Promise<Response> {
-  let response: Response
   try {
-    response = await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
+    return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
     throw new ConnectionFailed(`it cannot be reached: ${describeFault(cause, secrets)}`)
   }
-  if (isResponse(response)) return response
-  throw new CannotAsk('its answer cannot be read: the option "fetch" returned no Response')
 }
 
-async function read(response: Response, nowMs: number, secrets: readonly string[]): Promise<IntrospectionResponse> {
+async function read(
+  response: Response,
+  url: string,
+  nowMs: number,
+  secrets: readonly string[],
+): Promise<IntrospectionResponse> {
   try {
-    return await readWhole(response, nowMs, secrets)
+    return await readWhole(response, url, nowMs, secrets)
   } catch (cause) {
     if (isA(cause, Fault)) throw cause
     throw new UselessAnswer(`\`fetch\` gave no Response that can be read: ${describeFault(cause, secrets)}`)
@@ -200,10 +202,11 @@ async function read(response: Response, nowMs: number, secrets: readonly string[
 
 async function readWhole(
   response: Response,
+  url: string,
   nowMs: number,
   secrets: readonly string[],
 ): Promise<IntrospectionResponse> {
-  const { status, headers, type } = response
+  const { status, headers } = response
   let body: Uint8Array | undefined
   try {
     body = await readBytes(response.body, MAX_ANSWER_BYTES)
@@ -213,9 +216,7 @@ async function readWhole(
   if (status >= 500) throw new Outage(`it answered with status ${status}`)
   if (status === 429)
     throw new UselessAnswer('it answered with status 429', { retryAfterSeconds: retryAfter(headers, nowMs) })
-  if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
-    throw new UselessAnswer('it answered with a redirect, and none is followed')
-  }
+  if (isRedirect(response)) throw new UselessAnswer(`it answered ${describeRedirect(response, url)}`)
   if (!body) throw new UselessAnswer(`it answered with more than ${MAX_ANSWER_BYTES} bytes`)
   return { status, headers, body }
 }

@@ -9,6 +9,8 @@ import type { IntrospectionDialect, IntrospectionResponse } from '../options/int
 import { describeError, rfc7662 } from './dialects.ts'
 
 const MEDIA_TYPE = 'application/token-introspection+jwt'
+const ENCRYPTED =
+  'its answer is encrypted, which is not read: register this client without `introspection_encrypted_response_alg`'
 // An answer is made for the request it answers; more age than this means that somebody kept it.
 const MAX_AGE_SECONDS = 60
 
@@ -43,6 +45,7 @@ export async function readSignedResponse(
   const type = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== MEDIA_TYPE) throw new UselessAnswer('its answer is not signed (RFC 9701), as "signedResponse" demands')
   const text = new TextDecoder().decode(response.body)
+  if (text.split('.', 6).length === 5) throw new UselessAnswer(ENCRYPTED)
   let payload: JsonObject
   try {
     const jwt = readUnverifiedJwt(text)

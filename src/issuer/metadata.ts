@@ -237,5 +237,7 @@ async function fetchFirst(
       misses.push(fault.message)
     }
   }
-  throw new UpstreamFault(`no metadata found: ${misses.join('; ')}`)
+  // Where an address is configured, it is the only one.
+  const hint = addresses.length > 1 ? '. If it is at another address, set `metadata: { url }`' : ''
+  throw new UpstreamFault(`no metadata found: ${misses.join('; ')}${hint}`)
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { SharedCache } from '../tiers/shared-cache.ts'
-import { BearwardError, quote } from '../errors.ts'
+import { BearwardError, quote, quoteSome } from '../errors.ts'
 import { describeFault, isA } from '../faults.ts'
 import { misconfigured } from '../options/checks.ts'
 import type { IssuerSettings } from '../options/issuer.ts'
@@ -37,17 +37,25 @@ function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, sh
     listed.map((issuer) => [issuer.identifier, createIssuer(issuer, createSources(issuer, settings, shared))]),
   )
   const introspecting = [...byIdentifier.values()].filter(({ introspection }) => introspection)
+  const configured = quoteSome(new Set(byIdentifier.keys()))
+
+  /** What was expected in place of an unknown issuer: most often nothing but a slash is wrong. */
+  function expectedFor(identifier: string): string {
+    const twin = identifier.endsWith('/') ? identifier.slice(0, -1) : `${identifier}/`
+    return byIdentifier.has(twin) ? `${quote(twin)} (note the slash at the end)` : configured
+  }
+
   return {
     find(identifier) {
       const issuer = byIdentifier.get(identifier)
       if (issuer) return issuer
-      throw untrusted(identifier, `one of the ${byIdentifier.size} configured`)
+      throw untrusted(identifier, expectedFor(identifier))
     },
     findForOpaque(token) {
       // Prefixes were checked to be distinct: at most one issuer fits, and none is tried after another.
       const issuer = introspecting.find(({ introspection }) => takes(introspection?.prefixes, token))
       if (issuer) return issuer
-      throw notTaken()
+      throw notTaken(introspecting.length)
     },
     trusts: () => true,
     all: () => [...byIdentifier.values()],
@@ -176,7 +184,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
     async findForOpaque(token, context) {
       const issuer = await find(OPAQUE, context)
       if (takes(issuer.introspection?.prefixes, token)) return issuer
-      throw notTaken()
+      throw notTaken(1)
     },
     trusts(issuer) {
       const tenant = tenants.get(NAMED + issuer.identifier)
@@ -208,12 +216,16 @@ function identifierIn(hint: string): string {
 }
 
 function refused(hint: string): BearwardError {
-  if (hint === OPAQUE) return notTaken()
+  if (hint === OPAQUE) return notTaken(0)
   return untrusted(identifierIn(hint), 'one that the option "issuers" answers for')
 }
 
-function notTaken(): BearwardError {
-  return new BearwardError('token_malformed', 'the token is not a JWT, and no configured issuer takes such tokens')
+function notTaken(introspecting: number): BearwardError {
+  const why =
+    introspecting === 0
+      ? 'no configured issuer introspects. Configure `introspection` for its issuer, or have it issue JWTs for this API'
+      : 'it begins with none of the configured prefixes. Look at `introspection.opaqueTokens.prefixes`'
+  return new BearwardError('token_malformed', `the token is no JWT, and ${why}`)
 }
 
 function untrusted(identifier: string, expected: string): BearwardError {

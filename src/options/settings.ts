@@ -148,7 +148,9 @@ const hostName: Check<string> = (value, option) => {
 const resourceIdentifier: Check<string> = (value, option) => {
   const resource = text(value, option)
   if (!URL.canParse(resource) || resource.includes('#')) {
-    throw misconfigured(option, `"${resource}"`, 'an absolute URI without fragment, such as "https://api.example.com"')
+    const expected =
+      'an absolute URI without fragment, such as "https://api.example.com" ("audience" beside it may be any string)'
+    throw misconfigured(option, `"${resource}"`, expected)
   }
   return resource
 }

@@ -1,5 +1,5 @@
 import { quote } from '../errors.ts'
-import { describeFault, Fault } from '../faults.ts'
+import { describeFault, Fault, repeatsAny } from '../faults.ts'
 import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
@@ -50,7 +50,7 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
     await discard(response)
     // 3xx comes from servers that send every unknown path to a login page.
     const notHere = isRedirect(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)
-    throw new UpstreamFault(`${shown(url)} answered ${describeStatus(response)}`, { notHere })
+    throw new UpstreamFault(`${shown(url)} answered ${describeStatus(response, url)}`, { notHere })
   }
   const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (settings.mediaTypes.length > 0 && !settings.mediaTypes.includes(mediaType)) {
@@ -98,16 +98,25 @@ async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings
 }
 
 /** Whether a user's own `fetch` kept to its type. By what it can do: another realm's Response is one as well. */
-export function isResponse(response: Partial<Response> | null | undefined): boolean {
+function isResponse(response: Partial<Response> | null | undefined): boolean {
   return typeof response?.status === 'number' && typeof response.headers?.get === 'function'
 }
 
-function isRedirect({ status, type }: Response): boolean {
+export function isRedirect({ status, type }: Pick<Response, 'status' | 'type'>): boolean {
   return type === 'opaqueredirect' || (status >= 300 && status < 400)
 }
 
-function describeStatus(response: Response): string {
-  return isRedirect(response) ? 'with a redirect, and none is followed' : `with status ${response.status}`
+function describeStatus(response: Response, url: string): string {
+  return isRedirect(response) ? describeRedirect(response, url) : `with status ${response.status}`
+}
+
+/** Names the host to which a redirect leads, and nothing else of its address: there may be a token in it. */
+export function describeRedirect({ headers }: Pick<Response, 'headers'>, url: string): string {
+  const location = headers.get('location')
+  const target = location !== null && URL.canParse(location, url) ? new URL(location, url) : undefined
+  const isTold = target !== undefined && target.host !== '' && !repeatsAny(target.host, secretsIn(url))
+  const where = isTold ? ` to the host ${quote(target.host)}` : ''
+  return `with a redirect${where}, and none is followed. Configure the address to which it leads`
 }
 
 async function readBounded(url: string, response: Response, maxBytes: number): Promise<Uint8Array> {
