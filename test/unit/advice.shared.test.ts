@@ -105,17 +105,17 @@ describe('a token with something around it', () => {
   })
 })
 
-describe('a token for another API', () => {
-  /** As Entra does it: the `nonce` of the header is another than the one that was signed. */
-  async function changedAfterSigning(aud: string): Promise<string> {
-    const signed = await signRaw(
-      JSON.stringify(await goodHeader({ nonce: 'hashed' })),
-      JSON.stringify(goodClaims({ aud })),
-    )
-    const [header] = (await signRaw(JSON.stringify(await goodHeader({ nonce: 'plain' })), '{}')).split('.')
-    return [header, ...signed.split('.').slice(1)].join('.')
-  }
+/** As Entra does it: the `nonce` of the header is another than the one that was signed. */
+async function changedAfterSigning(aud: string): Promise<string> {
+  const signed = await signRaw(
+    JSON.stringify(await goodHeader({ nonce: 'hashed' })),
+    JSON.stringify(goodClaims({ aud })),
+  )
+  const [header] = (await signRaw(JSON.stringify(await goodHeader({ nonce: 'plain' })), '{}')).split('.')
+  return [header, ...signed.split('.').slice(1)].join('.')
+}
 
+describe('a token for another API', () => {
   test.each(['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com'])(
     'Microsoft Graph (%s) is named where the signature fails',
     async (aud) => {
