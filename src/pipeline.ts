@@ -84,6 +84,8 @@ export interface UnverifiedJwt {
   readonly type: Unverified<string> | undefined
   readonly issuer: Unverified<string>
   readonly claims: Unverified<JwtClaims>
+  /** Bytes that the claims take in memory beside their text. */
+  readonly weight: number
   readonly signingInput: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
 }

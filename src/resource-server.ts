@@ -115,7 +115,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
     const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
     headers.keep(token)
-    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, cachedMs: now() }, epoch)
+    const { weight } = classified
+    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, weight, cachedMs: now() }, epoch)
     return confirmed(token, accessToken, issuer, context)
   }
 

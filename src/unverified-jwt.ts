@@ -16,7 +16,7 @@ const PADDED = 'It holds padding (`=`): send it exactly as it was issued'
 export function readUnverifiedJwt(token: string, known?: KnownHeaders): UnverifiedJwt {
   const jws = parseCompact(token, known)
   if ('fault' in jws) throw malformed(token.includes('=') ? `${jws.fault}. ${PADDED}` : jws.fault)
-  const { header, payload } = jws
+  const { header, payload, weight } = jws
   if (member(header, 'crit') !== undefined)
     throw malformed('its header demands extensions (`crit`), and none is understood')
   if (member(header, 'b64') !== undefined) throw malformed('its payload encoding (`b64`) is not understood')
@@ -36,6 +36,7 @@ export function readUnverifiedJwt(token: string, known?: KnownHeaders): Unverifi
     type: type && mediaType(type),
     issuer: issuer as Unverified<string>,
     claims: payload as Unverified<JwtClaims>,
+    weight,
     signingInput: jws.signingInput,
     signature: jws.signature,
   }

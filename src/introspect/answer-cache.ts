@@ -7,8 +7,8 @@ import { createForgetting } from '../forgetting.ts'
 export interface Verdict {
   /** The settings under which it was reached; under others it is none. */
   readonly terms: string
-  /** Size of its answer. */
-  readonly bytes: number
+  /** Bytes that it takes in memory. */
+  readonly weight: number
   readonly answeredMs: number
   readonly accepted?: ReadToken | undefined
   readonly refused?: BearwardError | undefined
@@ -38,11 +38,9 @@ const MAX_REFUSED = 5_000
 const MAX_REFUSED_BYTES = 8 * 1024 * 1024
 const REFUSAL_MS = 10_000
 const OVERHEAD_BYTES = 1_024
-// What JSON takes once it is parsed, against its length as text.
-const PARSED_FACTOR = 8
 
-function weigh({ bytes }: Verdict, token: string): number {
-  return token.length + PARSED_FACTOR * bytes + OVERHEAD_BYTES
+function weigh({ weight }: Verdict, token: string): number {
+  return token.length + weight + OVERHEAD_BYTES
 }
 
 export function createAnswerCache(now: () => number): AnswerCache {

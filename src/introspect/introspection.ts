@@ -1,8 +1,9 @@
 import { withSchema } from '../acceptance.ts'
-import { requireTimely } from '../access-token.ts'
+import { type ReadToken, requireTimely } from '../access-token.ts'
 import { BearwardError } from '../errors.ts'
 import { withoutSecrets } from '../faults.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
+import { weightOf } from '../parse/json.ts'
 import type { AccessToken, CallContext, Issuer } from '../pipeline.ts'
 import { commonScopes, createScopeExpansion, createScopeReader, type ScopeExpansion } from '../scopes.ts'
 import type { StandardSchemaV1 } from '../standard-schema.ts'
@@ -67,6 +68,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
   // What the schema's refusal must not repeat: it names members, and their names are the endpoint's.
   const concealed = new WeakMap<AccessToken, readonly string[]>()
+  const copies = settings.claims ? 2 : 1
 
   function inquiriesTo(issuer: Issuer, options: IntrospectionSettings): Inquiries {
     // Found by what it says: an issuer that is described twice alike has one endpoint, one circuit and one limit, and one that
@@ -136,7 +138,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
     purpose: Purpose,
     { answeredMs, secrets }: { readonly answeredMs: number; readonly secrets: readonly string[] },
   ): Verdict {
-    const source = { terms: purpose + termsOf(issuer), answeredMs, bytes }
+    const source = { terms: purpose + termsOf(issuer), answeredMs }
     const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
     const toScopes = createScopeReader((granted) => settings.expandScopes(expandOwn(granted)))
     try {
@@ -145,10 +147,11 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
       // A JWT that was verified here has shown its audience already.
       else requireNotForOthers(accepted.accessToken, issuer)
-      return { ...source, accepted }
+      return { ...source, accepted, weight: copies * weigh(accepted, bytes) }
     } catch (refused) {
       const safe = withoutSecrets(refused, secrets)
-      if (safe instanceof BearwardError) return { ...source, refused: safe }
+      // Nothing of the answer is kept but why.
+      if (safe instanceof BearwardError) return { ...source, refused: safe, weight: 0 }
       throw safe
     }
   }
@@ -278,6 +281,15 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       inquiries.clear()
     },
   }
+}
+
+// Short strings take three times as much as their text; and a scope of its own, as cut out of the claim.
+const PARSED_FACTOR = 3
+const SCOPE_BYTES = 32
+
+/** What an accepted answer takes in memory. An answer costs a request to the issuer, so that its claims may be walked once more. */
+function weigh({ accessToken: { claims, scopes } }: ReadToken, bytes: number): number {
+  return PARSED_FACTOR * bytes + weightOf(claims) + SCOPE_BYTES * scopes.length
 }
 
 function hasScopes({ claims }: AccessToken): boolean {

@@ -1,12 +1,14 @@
 import { bytesInPassing } from './ascii.ts'
 import { decodeBase64urlInto, decodedLength } from './base64url.ts'
 import { freshBytes } from './fresh-bytes.ts'
-import { type JsonObject, parseStrictObject } from './json.ts'
+import { type JsonObject, parseWeighedObject, type WeighedObject } from './json.ts'
 
 /** A JWS in compact form, taken apart and not verified: nothing in it may be believed. */
 export interface CompactJws {
   readonly header: JsonObject
   readonly payload: JsonObject
+  /** Bytes that the payload takes in memory beside its text. */
+  readonly weight: number
   /** What was signed: everything before the second dot. */
   readonly signingInput: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
@@ -38,7 +40,7 @@ export function parseCompact(text: string, known?: KnownHeaders): CompactJws | C
   const bytes = bytesInPassing(text)
   // Every index below is one of the string and of its bytes.
   if (bytes.length !== text.length) return { fault: 'it holds characters beyond ASCII' }
-  const header = known?.get(text, first) ?? parsePart(bytes, 0, first)
+  const header = known?.get(text, first) ?? parsePart(bytes, 0, first)?.value
   if (!header) return { fault: 'its header is not strict base64url over a strict JSON object' }
   const payload = parsePart(bytes, first + 1, second)
   if (!payload) return { fault: 'its payload is not strict base64url over a strict JSON object' }
@@ -49,17 +51,17 @@ export function parseCompact(text: string, known?: KnownHeaders): CompactJws | C
   if (signature.length === 0) return { fault: 'it has no signature' }
   const signingInput = freshBytes(second)
   signingInput.set(bytes.subarray(0, second))
-  return { header, payload, signingInput, signature }
+  return { header, payload: payload.value, weight: payload.weight, signingInput, signature }
 }
 
 /** Parses the header of a compact JWS alone. */
 export function parseHeader(text: string): JsonObject | undefined {
   const bytes = bytesInPassing(text)
-  return parsePart(bytes, 0, bytes.length)
+  return parsePart(bytes, 0, bytes.length)?.value
 }
 
-function parsePart(bytes: Uint8Array, start: number, end: number): JsonObject | undefined {
+function parsePart(bytes: Uint8Array, start: number, end: number): WeighedObject | undefined {
   const length = decodedLength(end - start)
   const decoded = length > room.length ? new Uint8Array(length) : room.subarray(0, length)
-  return decodeBase64urlInto(bytes, start, end, decoded) ? parseStrictObject(decoded) : undefined
+  return decodeBase64urlInto(bytes, start, end, decoded) ? parseWeighedObject(decoded) : undefined
 }

@@ -6,6 +6,8 @@ import type { Issuer, VerifiedToken } from '../pipeline.ts'
 /** A token that was verified, with all that decides whether it may still count. */
 export interface CachedToken<Claims> extends VerifiedToken<Claims> {
   readonly token: string
+  /** Bytes that its claims take in memory beside their text. */
+  readonly weight: number
   readonly issuer: Issuer
   readonly cachedMs: number
 }
@@ -25,8 +27,15 @@ export interface TokenCache<Claims> {
 
 // The end of a signature differs from token to token; hashing a whole token as a key would cost more than the check.
 const KEY_LENGTH = 32
-// What an entry takes beside its token: parsed claims of about the token's size, and the objects around them.
-const OVERHEAD_BYTES = 1_024
+// What an entry takes beside its token and its claims.
+const OVERHEAD_BYTES = 512
+// A scope of its own, as cut out of the claim.
+const SCOPE_BYTES = 32
+
+/** What an entry takes in memory: its token, the text of its claims, and their parts. */
+function weigh<Claims>({ token, weight, accessToken }: CachedToken<Claims>): number {
+  return 3 * token.length + weight + SCOPE_BYTES * accessToken.scopes.length + OVERHEAD_BYTES
+}
 
 export function createTokenCache<Claims>(settings: TokenCacheSettings | false): TokenCache<Claims> {
   if (!settings)
@@ -35,7 +44,7 @@ export function createTokenCache<Claims>(settings: TokenCacheSettings | false): 
   const entries = new LRUCache<string, CachedToken<Claims>>({
     max,
     maxSize: maxBytes,
-    sizeCalculation: ({ token }) => 3 * token.length + OVERHEAD_BYTES,
+    sizeCalculation: weigh,
   })
   const forgetting = createForgetting()
 

@@ -33,6 +33,7 @@ export async function verifyJws(token: string, jwks: unknown): Promise<string> {
     keyId: kid as Unverified<string> | undefined,
     type: undefined,
     issuer: 'https://vectors.example' as Unverified<string>,
+    weight: 0,
     claims: {} as Unverified<JwtClaims>,
     signingInput: new TextEncoder().encode(`${header64}.${payload64}`),
     signature,

@@ -37,6 +37,7 @@ describe('a JWT', () => {
       type: 'at+jwt',
       issuer: ISSUER,
       claims: { iss: ISSUER, sub: 'user-1' },
+      weight: expect.any(Number) as number,
       signingInput: new TextEncoder().encode(token.slice(0, token.lastIndexOf('.'))),
       signature: new Uint8Array(3),
     })

@@ -126,7 +126,7 @@ describe('without a time', () => {
     const clock = breakable()
     const answers = createAnswerCache(clock.now)
     const accepted = { accessToken: {} as never, notBeforeSeconds: undefined }
-    answers.set('token', { terms: 'terms', bytes: 1, answeredMs: NOW_MS, accepted })
+    answers.set('token', { terms: 'terms', weight: 1_000, answeredMs: NOW_MS, accepted })
     const tokens = createTokenCache({ max: 1, maxBytes: 65_536, maxAgeMs: 1_000 })
     const entry = { token: 'token', cachedMs: NOW_MS } as Parameters<typeof tokens.isOld>[0]
     expect([answers.get('token', 'terms', 1_000) === undefined, tokens.isOld(entry, clock.now())]).toEqual([

@@ -5,17 +5,17 @@ import { BearwardError } from '../../../src/index.ts'
 const terms = 'introspect for https://login.example.com'
 const others = 'introspect for https://other.example.com'
 
-function accepted(answeredMs = 0, bytes = 200): Verdict {
+function accepted(answeredMs = 0, weight = 1_600): Verdict {
   return {
     terms,
-    bytes,
+    weight,
     answeredMs,
     accepted: { accessToken: {} as never, notBeforeSeconds: undefined },
   }
 }
 
 function refused(answeredMs = 0): Verdict {
-  return { terms, bytes: 20, answeredMs, refused: new BearwardError('token_inactive', 'inactive') }
+  return { terms, weight: 0, answeredMs, refused: new BearwardError('token_inactive', 'inactive') }
 }
 
 function cacheAt(): { cache: AnswerCache; clock: { ms: number } } {
@@ -95,11 +95,11 @@ describe('bounds', () => {
     expect(known(cache, 4_000, long) * long.length).toBeLessThanOrEqual(32 * 1024 * 1024)
   })
 
-  test('an answer counts by its own size as well', () => {
+  test('an answer counts by its own weight as well', () => {
     const { cache } = cacheAt()
-    for (let index = 0; index < 2_000; index++) cache.set(`large-${index}`, accepted(0, 60_000))
+    for (let index = 0; index < 2_000; index++) cache.set(`large-${index}`, accepted(0, 480_000))
     const kept = known(cache, 2_000, 'large')
     expect(kept).toBeGreaterThan(10)
-    expect(kept * 60_000).toBeLessThanOrEqual(32 * 1024 * 1024)
+    expect(kept * 480_000).toBeLessThanOrEqual(32 * 1024 * 1024)
   })
 })

@@ -15,6 +15,7 @@ test('takes header, payload, signature and the signing input', () => {
   expect(parseCompact(GOOD)).toEqual({
     header: { alg: 'ES256' },
     payload: { iss: 'x' },
+    weight: 96,
     signingInput: new TextEncoder().encode(`${HEADER}.${PAYLOAD}`),
     signature: new Uint8Array(3),
   })

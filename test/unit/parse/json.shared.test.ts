@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { parseStrictObject, strictCopy } from '../../../src/parse/json.ts'
+import {
+  parseStrictObject,
+  parseWeighedObject,
+  strictCopy,
+  type WeighedObject,
+  weightOf,
+} from '../../../src/parse/json.ts'
 
 const BACKSLASH = String.fromCharCode(0x5c)
 const BYTE_ORDER_MARK = '\ufeff'
@@ -215,4 +221,31 @@ describe('bounds the depth', () => {
 test('freezes the whole of it', () => {
   const value = parse('{"a":{"b":[{"c":1}]}}') as { a: { b: { c: number }[] } }
   for (const part of [value, value.a, value.a.b, value.a.b[0]]) expect(Object.isFrozen(part)).toBe(true)
+})
+
+function weigh(text: string): WeighedObject | undefined {
+  return parseWeighedObject(new TextEncoder().encode(text))
+}
+
+describe('the weight of an object', () => {
+  test.each<[string, number]>([
+    ['{}', 48],
+    ['{"a":"text"}', 96],
+    ['{"a":true,"b":null}', 144],
+    ['{"a":1}', 120],
+    ['{"a":-0.5,"b":1e9}', 192],
+    ['{"a":[]}', 144],
+    ['{"a":[1,"x",[]]}', 216],
+    ['{"a":{"b":{}}}', 240],
+    ['{"0":{},"1":[[]]}', 288],
+  ])('counts objects, arrays, members and numbers: %s', (text, weight) => {
+    expect(weigh(text)?.weight).toBe(weight)
+    expect(weightOf(weigh(text)?.value)).toBe(weight)
+  })
+
+  test('does not count what came before, refused or not', () => {
+    expect(weigh('{"a":[[[[]]]],"b":1e999}')).toBeUndefined()
+    expect(weigh('{}')?.weight).toBe(48)
+    expect(weigh('{}')?.weight).toBe(48)
+  })
 })

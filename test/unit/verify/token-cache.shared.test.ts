@@ -5,7 +5,7 @@ import { type CachedToken, createTokenCache, type TokenCache } from '../../../sr
 const SETTINGS: TokenCacheSettings = { max: 3, maxBytes: 1024 * 1024, maxAgeMs: 1000 }
 
 function entry(token: string, cachedMs = 0): CachedToken<object> {
-  return { token, cachedMs } as CachedToken<object>
+  return { token, cachedMs, weight: 0, accessToken: { scopes: [] as readonly string[] } } as CachedToken<object>
 }
 
 /** A token of its own whose last 32 characters are those of every other. */
