@@ -13,6 +13,7 @@ import { introspectionOutageLines } from './lines/introspection-outage.ts'
 import { isolateLines } from './lines/isolate.ts'
 import { scenarioLines } from './lines/scenarios.ts'
 import { soakLines } from './lines/soak.ts'
+import { tenantLines } from './lines/tenants.ts'
 import { proveLines } from './prove.ts'
 
 process.env['WRANGLER_SEND_METRICS'] = 'false'
@@ -24,6 +25,7 @@ const lines = [
   ...scenarioLines,
   ...isolateLines,
   ...hostileLines,
+  ...tenantLines,
   ...floodLines,
   ...introspectionOutageLines,
   ...soakLines(),

@@ -8,6 +8,7 @@ import { fetchDocument, UpstreamFault } from '../upstream/fetch-document.ts'
 import type { SharedCache } from '../tiers/shared-cache.ts'
 import { createKeySet, type KeySet, type LoadKeys, type WantedKeys } from './key-set.ts'
 import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
+import { createImportedKeys } from './imported-keys.ts'
 import { type FetchedKeys, loadShared, sharedIdentity, SPREAD } from './shared-keys.ts'
 import { hasCandidate, usableKeys } from './usable-keys.ts'
 
@@ -106,12 +107,13 @@ function keyLoader(
   shared: SharedCache,
 ): LoadKeys {
   const { identifier, keys, algorithms, local } = issuer
+  const imports = createImportedKeys()
   if (keys.from === 'data') {
     if (!hasCandidate(keys.jwks, algorithms)) {
       throw misconfigured(`issuers["${identifier}"].jwt.jwks`, 'none', 'at least one public key that can verify')
     }
     return async ({ previous }) => ({
-      ...(await usableKeys(keys.jwks, algorithms, previous)),
+      ...(await usableKeys(keys.jwks, algorithms, previous, 0, imports)),
       maxAgeSeconds: undefined,
     })
   }
@@ -130,7 +132,7 @@ function keyLoader(
         mediaTypes: [],
         members: ['keys'],
       })
-      const usable = await usableKeys(document, algorithms, previous, leftOut)
+      const usable = await usableKeys(document, algorithms, previous, leftOut, imports)
       // Nothing is left at this address: perhaps the keys have moved.
       if (usable.keys.length === 0) metadata.doubt()
       return { ...usable, maxAgeSeconds, document }
@@ -147,6 +149,7 @@ function keyLoader(
     shared,
     identity: sharedIdentity(issuer, settings),
     algorithms,
+    imports,
     now: settings.now,
   })
 }

@@ -10,6 +10,10 @@ import { snapshotOf, type UsableKeys } from './usable-keys.ts'
 /** The keys of one issuer, and what else its owner may ask of them. */
 export interface KeySet extends KeySource {
   readonly state: () => Omit<IssuerState, 'issuer'>
+  /** Bytes that the keys at hand take in memory, estimated. */
+  readonly weight: () => number
+  /** Lets go of the keys at hand; whoever needs them loads them anew. */
+  readonly release: () => void
   readonly stop: () => void
 }
 
@@ -55,12 +59,15 @@ export function freshForMs(maxAgeSeconds: number | undefined, refreshMs: number)
 interface Held {
   readonly snapshot: KeySnapshot
   readonly byIdentity: ReadonlyMap<string, VerificationKey>
+  readonly weight: number
   fetchedMs: number
   readonly freshMs: number
   /** The age from which on they are refreshed in the background. */
   readonly refreshFromMs: number
 }
 
+// What a key takes beside its text, imported once.
+const KEY_BYTES = 4_096
 const SHORTEST_FRESH_MS = 60_000
 const REFRESH_FROM = 0.8
 
@@ -125,6 +132,7 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
     return {
       snapshot: snapshotOf(keys),
       byIdentity: new Map(keys.map((key) => [key.identity, key])),
+      weight: keys.reduce((sum, { identity }) => sum + identity.length + KEY_BYTES, 0),
       fetchedMs,
       freshMs,
       refreshFromMs: freshMs * (REFRESH_FROM + (settings.spread ?? 0) * Math.random()),
@@ -217,6 +225,12 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
         ...(downSinceMs !== undefined && { downSinceMs }),
         ...(lastReason !== undefined && { lastError: withoutKeys(lastReason) }),
       }
+    },
+
+    weight: () => held?.weight ?? 0,
+
+    release() {
+      held = undefined
     },
 
     stop() {

@@ -69,6 +69,9 @@ function takes(prefixes: readonly string[] | undefined, token: string): boolean 
 }
 
 const MAX_TENANTS = 10_000
+// Ten thousand with three RSA keys each; a hostile one weighs as much as a hundred.
+const MAX_TENANTS_BYTES = 256 * 1024 * 1024
+const TENANT_BYTES = 4_096
 const MAX_REFUSALS = 1_000
 const MAX_ASKED_AT_ONCE = 1_000
 const MAX_IDENTIFIER_LENGTH = 2_048
@@ -92,7 +95,13 @@ const NAMED = 'iss:'
 /** Many tenants: a resolver is asked, and its answers are kept, bounded and checked. */
 function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: SharedCache): IssuerRegistry {
   const { now, emit } = settings
-  const tenants = new LRUCache<string, Tenant>({ max: MAX_TENANTS })
+  const tenants = new LRUCache<string, Tenant>({
+    max: MAX_TENANTS,
+    maxSize: MAX_TENANTS_BYTES,
+    sizeCalculation: ({ sources }) => TENANT_BYTES + sources.keys.weight(),
+    // Cached tokens know their issuer: they must not hold the keys of one that went.
+    dispose: ({ sources }, _, reason) => reason === 'evict' && sources.keys.release(),
+  })
   // In a part of their own, so that junk cannot push tenants out.
   const refusals = new LRUCache<string, { readonly answeredMs: number }>({ max: MAX_REFUSALS })
   // Ends with `invalidateAll`.
@@ -114,6 +123,22 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
   const asked = createSharedLoaders(questions)
   // A flood of unknown issuers must not use up the bound for the known ones.
   const renewed = createSharedLoaders(questions)
+
+  const watched: Settings = {
+    ...settings,
+    emit(event) {
+      if (event.type === 'keys_loaded') weighAgain(event.issuer)
+      emit(event)
+    },
+  }
+
+  /** Keys come and go while their tenant stays. */
+  function weighAgain(identifier: string): void {
+    for (const hint of [NAMED + identifier, OPAQUE]) {
+      const tenant = tenants.peek(hint)
+      if (tenant?.issuer.identifier === identifier) tenants.set(hint, { ...tenant })
+    }
+  }
 
   function isYounger(entry: { readonly answeredMs: number } | undefined, lifeMs: number): boolean {
     const age = entry ? now() - entry.answeredMs : Number.NaN
@@ -144,7 +169,7 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
       throw misconfigured('issuers().issuer', quote(parsed.identifier), `exactly ${quote(identifierIn(hint))}`)
     }
     const before = tenants.peek(hint)?.sources
-    const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, settings, shared)
+    const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, watched, shared)
     const issuer = createIssuer(parsed, sources)
     // Good for who asked before, and not to be relied on by anybody else.
     if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now(), epoch })

@@ -4,6 +4,7 @@ import type { JsonObject } from '../parse/json.ts'
 import type { CallContext } from '../pipeline.ts'
 import { type SharedCache, type SharedEntry, sharedName } from '../tiers/shared-cache.ts'
 import { freshForMs, type LoadKeys, type PublishedKeys, type WantedKeys } from './key-set.ts'
+import type { ImportedKeys } from './imported-keys.ts'
 import { usableKeys, type UsableKeys, publicSetOf } from './usable-keys.ts'
 
 /** Keys from the issuer itself, with the document that they came in. */
@@ -15,6 +16,7 @@ export interface SharedKeysSettings extends Pick<KeySettings, 'refreshMs' | 'max
   readonly shared: SharedCache
   readonly identity: string
   readonly algorithms: IssuerSettings['algorithms']
+  readonly imports: ImportedKeys
   readonly now: () => number
 }
 
@@ -47,7 +49,7 @@ export const SPREAD = 0.15
  */
 export function loadShared(
   fetchKeys: (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<FetchedKeys>,
-  { shared, identity, algorithms, now, refreshMs, maxStaleMs, cooldownMs, timeoutMs }: SharedKeysSettings,
+  { shared, identity, algorithms, imports, now, refreshMs, maxStaleMs, cooldownMs, timeoutMs }: SharedKeysSettings,
 ): LoadKeys {
   let name: string | undefined
 
@@ -60,7 +62,7 @@ export function loadShared(
   return async (wanted, signal, leader) => {
     name ??= await sharedName('keys', identity)
     const parse = async (data: Record<string, unknown>): Promise<Shared> => {
-      const usable = await usableKeys(data['document'], algorithms, wanted.previous)
+      const usable = await usableKeys(data['document'], algorithms, wanted.previous, 0, imports)
       if (usable.keys.length === 0) throw new TypeError('its key set holds no usable key')
       return { ...usable, maxAgeSeconds: number(data['maxAgeSeconds']), extraMs: number(data['extraMs']) }
     }

@@ -1,5 +1,4 @@
 import type { JWK } from 'jose'
-import { importJWK } from 'jose/key/import'
 import { algorithmsForKey, ASYMMETRIC_ALGORITHMS } from '../algorithms.ts'
 import { quote } from '../errors.ts'
 import { describeFault } from '../faults.ts'
@@ -7,9 +6,9 @@ import { MAX_ITEMS } from '../parse/excerpt.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import type { KeySnapshot, VerificationKey } from '../pipeline.ts'
 import { waitTurn } from '../upstream/turns.ts'
+import { createImportedKeys, type ImportedKeys, type ImportsOfKey } from './imported-keys.ts'
 import { isSoundExponent, isSoundModulus, isSoundPoint } from './weak-keys.ts'
 
-const MIN_RSA_BITS = 2048
 // A flood of look-alikes must not multiply the work of one token.
 const MAX_TRIED_KEYS = 4
 const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
@@ -27,8 +26,6 @@ const MAX_KEY_ID_LENGTH = 1_024
 const MAX_REPORTS = 16
 // To import a key takes up to 0.2 ms (P-521 on Node 24). Sets in use are smaller.
 const SLICE = 32
-// An RSA key without `alg` verifies six, and an imported key takes some kilobytes.
-const MAX_IMPORTED = 2
 
 type PublicJwk = JWK & { readonly pub?: string }
 
@@ -46,6 +43,7 @@ export interface UsableKeys {
  * Looks at 300 members at most, and lets the event loop turn after every 32 keys.
  *
  * @param leftOut how many members the document had beyond those at hand
+ * @param imports those of the same issuer's keys
  * @throws {TypeError} where the document is no JWK Set
  * @see RFC 7517 §4 and §5, RFC 8725 §3.5
  */
@@ -54,6 +52,7 @@ export async function usableKeys(
   accepted: ReadonlySet<string>,
   previous: ReadonlyMap<string, VerificationKey>,
   leftOut = 0,
+  imports: ImportedKeys = createImportedKeys(),
 ): Promise<UsableKeys> {
   const members = keysOf(document)
   const keys = new Map<string, VerificationKey>()
@@ -64,7 +63,7 @@ export async function usableKeys(
       faults.push(`key ${index}: ${candidate.fault}`)
       continue
     }
-    const key = previous.get(candidate.identity) ?? verificationKey(candidate)
+    const key = previous.get(candidate.identity) ?? verificationKey(candidate, imports)
     keys.set(key.identity, key)
   }
   const candidates = [...keys.values()]
@@ -174,28 +173,16 @@ function publicPart(jwk: Record<string, unknown>): PublicJwk {
   return members
 }
 
-function verificationKey({ identity, keyId, algorithms }: Candidate): VerificationKey {
-  const imported = new Map<string, CryptoKey>()
+function verificationKey({ identity, keyId, algorithms }: Candidate, imports: ImportedKeys): VerificationKey {
+  const imported: ImportsOfKey = new Map()
   return {
     identity,
     keyId,
     algorithms,
     cryptoKey(algorithm) {
-      return imported.get(algorithm) ?? importKey(identity, algorithm, imported)
+      return imported.get(algorithm) ?? imports.importKey(identity, algorithm, imported)
     },
   }
-}
-
-// The finished key is kept, never the promise: in Workers a promise can die with the request that drives it.
-async function importKey(identity: string, algorithm: string, imported: Map<string, CryptoKey>): Promise<CryptoKey> {
-  const key = (await importJWK(JSON.parse(identity) as PublicJwk, algorithm)) as CryptoKey
-  const { modulusLength } = key.algorithm as Partial<RsaKeyAlgorithm>
-  if (modulusLength !== undefined && modulusLength < MIN_RSA_BITS) {
-    throw new TypeError(`it has ${modulusLength} bits, fewer than ${MIN_RSA_BITS}`)
-  }
-  if (imported.size === MAX_IMPORTED) imported.delete(imported.keys().next().value ?? '')
-  imported.set(algorithm, key)
-  return key
 }
 
 async function importFault(key: VerificationKey): Promise<string | undefined> {

@@ -442,3 +442,31 @@ describe('the address of the keys', () => {
     expect(outcomes).toContain('accepted')
   })
 })
+
+describe('what is kept of a document', () => {
+  test('is what is used, as it came', async () => {
+    const { source, upstream } = bench()
+    const used = {
+      jwks_uri: `${ISSUER}/keys`,
+      introspection_endpoint: `${ISSUER}/introspect`,
+      mtls_endpoint_aliases: { introspection_endpoint: 'https://mtls.example.com/introspect' },
+    }
+    const junk = { scopes_supported: ['a', 'b'], junk: [{}, {}, {}] }
+    const aliases = { ...used.mtls_endpoint_aliases, token_endpoint: 'https://mtls.example.com/token', junk }
+    upstream.answers.set(OAUTH, answer(ISSUER, { ...junk, ...used, mtls_endpoint_aliases: aliases }))
+    expect(await source.get({})).toEqual({ issuer: ISSUER, ...used })
+  })
+
+  test.each<[string, unknown, unknown]>([
+    ['an address of 4,096 characters', `https://a/${'x'.repeat(4_086)}`, `https://a/${'x'.repeat(4_086)}`],
+    ['an address of 4,097 characters', `https://a/${'x'.repeat(4_087)}`, undefined],
+    ['an array', [{}, {}], []],
+    ['an object', { a: {} }, {}],
+    ['a number', 1, 1],
+    ['null', null, null],
+  ])('of %s where an address belongs, no more than its kind', async (_, came, kept) => {
+    const { source, upstream } = bench()
+    upstream.answers.set(OAUTH, answer(ISSUER, { introspection_endpoint: came }))
+    expect((await source.get({}))['introspection_endpoint']).toEqual(kept)
+  })
+})

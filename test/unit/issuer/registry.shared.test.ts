@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { IssuerResolver, ResourceServerOptions, TrustedIssuer } from '../../../src/index.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW, signingKey, signToken } from '../../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../../fixture/server.ts'
@@ -514,5 +514,43 @@ describe('closing', () => {
     api.close()
     expect(await waiting).toBe('issuer_unavailable')
     expect(signal?.aborted).toBe(true)
+  })
+})
+
+describe('tenants are weighed', () => {
+  const TENANTS = 200
+
+  /** Asks about tokens of many tenants whose sets hold so many keys; returns the requests for the first one's keys. */
+  async function requestsForTheFirst(keysEach: number): Promise<number> {
+    const { jwk } = await signingKey()
+    const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-256' }, true, ['verify'])
+    // To import sixty thousand keys would take a while, and shows nothing.
+    const imports = vi.spyOn(crypto.subtle, 'importKey').mockResolvedValue(key)
+    onTestFinished(() => imports.mockRestore())
+    const keys = Array.from({ length: keysEach }, (_, index) => ({
+      ...jwk,
+      kid: index === 0 ? jwk.kid : `key-${index}`.padEnd(1_024),
+    }))
+    const { api, upstream } = await fixture({
+      issuers: ({ iss = '' }) => ({ issuer: iss, jwt: { jwksUri: `${iss}/jwks` } }),
+      tokenCache: false,
+    })
+    const calls = vi.fn<(url: string) => void>()
+    for (let index = 0; index < TENANTS; index++) {
+      const url = `https://tenant-${index}.example.com/jwks`
+      upstream.answers.set(url, () => (calls(url), Response.json({ keys })))
+    }
+    for (const index of [...Array(TENANTS).keys(), 0]) {
+      expect(await codeOf(api.verify(await tokenOf(`https://tenant-${index}.example.com`)))).toBe('accepted')
+    }
+    return calls.mock.calls.filter(([url]) => url === 'https://tenant-0.example.com/jwks').length
+  }
+
+  test('as many as fit are kept where they have a few keys', async () => {
+    expect(await requestsForTheFirst(3)).toBe(1)
+  })
+
+  test('fewer where each has hundreds: the one used longest ago goes first', async () => {
+    expect(await requestsForTheFirst(300)).toBe(2)
   })
 })

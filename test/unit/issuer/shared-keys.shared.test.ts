@@ -503,3 +503,34 @@ describe('older keys in the tier do not take the place of newer ones', () => {
     expect(await codeOf(api.verify(await token('old')))).toBe('key_unknown')
   })
 })
+
+test('what is shared of an issuer’s documents is what anybody can use', async () => {
+  const { upstream, join, tier } = await fleet()
+  const { jwk } = await signingKey()
+  const rsa = (await signingKey('RS256')).jwk
+  const junk = Array.from({ length: 1_000 }, () => ({}))
+  upstream.answers.set(`${ISSUER}/.well-known/oauth-authorization-server`, () =>
+    Response.json({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks`, junk }),
+  )
+  upstream.publish({ ...jwk, x5c: junk }, rsa, { kty: 'oct', k: 'c2VjcmV0' }, ...junk)
+  const held = new Map<string, string>()
+  const seen: CacheTier = {
+    ...tier,
+    put: async (key, value, expiry) => (held.set(key, value), tier.put(key, value, expiry)),
+  }
+  // This one accepts no RSA; others may.
+  const { api } = join({ issuers: [{ issuer: ISSUER, jwt: { algorithms: ['ES256'] } }], tiers: [seen] })
+  expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
+  await expect.poll(() => held.size).toBe(2)
+  const [metadata, keys] = [...held.values()].map((text) => (JSON.parse(text) as { data: { document: unknown } }).data)
+  expect(metadata?.document).toEqual({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` })
+  const { use: _use, ...known } = jwk
+  const { use: _unused, ...other } = rsa
+  expect(keys?.document).toEqual({ keys: [known, other] })
+
+  upstream.answers.clear()
+  const rs256 = await signToken(goodClaims(), {}, await signingKey('RS256'))
+  const second = join()
+  expect(await codeOf(second.api.verify(rs256))).toBe('accepted')
+  expect(await codeOf(second.api.verify(await signToken()))).toBe('accepted')
+})

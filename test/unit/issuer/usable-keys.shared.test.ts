@@ -2,6 +2,7 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { encode } from 'jose/base64url'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { ASYMMETRIC_ALGORITHMS } from '../../../src/algorithms.ts'
+import { createImportedKeys } from '../../../src/issuer/imported-keys.ts'
 import { snapshotOf, usableKeys, type UsableKeys } from '../../../src/issuer/usable-keys.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'
 import { goodClaims, signingKey, type SigningKey, signToken } from '../../fixture/issuer.ts'
@@ -370,14 +371,20 @@ describe('what is kept of a key', () => {
     expect(others.map(({ identity }) => identity.length < 1_000)).toEqual([true])
   })
 
-  test('two imported keys at most, of the six algorithms that an RSA key may verify', async () => {
-    const [key] = (await pick([bare(rsa)])).keys
+  test('a hundred imported keys of an issuer at most; what went is imported anew', async () => {
+    const imports = createImportedKeys()
+    const [key] = (await usableKeys({ keys: [bare(rsa)] }, ALL, new Map(), 0, imports)).keys
     const first = await key?.cryptoKey('RS256')
-    expect(await key?.cryptoKey('RS256')).toBe(first)
-    await key?.cryptoKey('PS256')
-    expect(await key?.cryptoKey('RS256')).toBe(first)
-    await key?.cryptoKey('RS512')
-    expect(await key?.cryptoKey('RS256')).not.toBe(first)
+    // With the five other algorithms these make a hundred.
+    const others = Array.from({ length: 94 }, (_, index) => ({ ...good, kid: `key-${index}` }))
+    const { keys } = await usableKeys({ keys: others }, ALL, new Map(), 0, imports)
+    for (const algorithm of ['RS384', 'RS512', 'PS256', 'PS384', 'PS512']) await key?.cryptoKey(algorithm)
+    expect(await key?.cryptoKey('RS256'), 'the hundredth').toBe(first)
+    await usableKeys({ keys: [{ ...good, kid: 'one-more' }] }, ALL, new Map(), 0, imports)
+    const again = await key?.cryptoKey('RS256')
+    expect(again).not.toBe(first)
+    expect(keys.map(({ keyId }) => keyId)).toContain('key-0')
+    expect(await keys[0]?.cryptoKey('ES256')).toBeInstanceOf(CryptoKey)
   })
 })
 
