@@ -5,6 +5,8 @@ import type { AccessToken, Actor, AuthorizationDetail } from './pipeline.ts'
 import type { ScopeReader } from './scopes.ts'
 
 const TEN_YEARS_SECONDS = 10 * 366 * 24 * 60 * 60
+/** The most that `clockToleranceSeconds` allows. */
+const MAX_SKEW_SECONDS = 60
 const NONE: readonly never[] = Object.freeze([])
 
 /** An access token and the one claim that has no member of its own there. */
@@ -52,7 +54,7 @@ export function readAccessToken(
     issuer: origin.issuer,
     audience: Object.freeze(readAudience(claims)),
     scopes: readScopes(claims, toScopes),
-    authentication: readAuthentication(claims),
+    authentication: readAuthentication(claims, nowMs),
     authorizationDetails: readAuthorizationDetails(claims),
     claims,
   }
@@ -78,6 +80,7 @@ export function requireTimely(
   nowMs: number,
   toleranceSeconds: number,
 ): void {
+  requireTime(nowMs)
   const now = nowMs / 1000
   if (token.expiresAtSeconds !== undefined && !(now < token.expiresAtSeconds + toleranceSeconds)) {
     throw new BearwardError(
@@ -87,7 +90,6 @@ export function requireTimely(
   }
   requireReached('nbf', notBeforeSeconds, now, toleranceSeconds)
   requireReached('iat', token.issuedAtSeconds, now, toleranceSeconds)
-  requireTime(nowMs)
 }
 
 function requireReached(name: string, seconds: number | undefined, now: number, toleranceSeconds: number): void {
@@ -178,14 +180,16 @@ function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
  * Reads the claims that only inform; a malformed one is left out. AD FS sends `auth_time` as text, and others send `amr` as
  * one string. A requirement on such a claim then fails closed.
  */
-function readAuthentication(claims: JsonObject): AccessToken['authentication'] {
+function readAuthentication(claims: JsonObject, nowMs: number): AccessToken['authentication'] {
   const acr = member(claims, 'acr')
   const authTimeSeconds = member(claims, 'auth_time')
   const amr = strings(member(claims, 'amr'))
   const authentication: Draft<AccessToken['authentication']> = {}
   if (isText(acr)) authentication.acr = acr
   if (amr) authentication.amr = amr
-  if (isTime(authTimeSeconds)) authentication.authTimeSeconds = authTimeSeconds
+  // One that lies ahead, as milliseconds do, would count as recent for ever.
+  const isPast = isTime(authTimeSeconds) && authTimeSeconds <= nowMs / 1000 + MAX_SKEW_SECONDS
+  if (isPast) authentication.authTimeSeconds = authTimeSeconds
   return Object.freeze(authentication)
 }
 

@@ -19,7 +19,11 @@ export function classifyToken(token: string, known?: KnownHeaders): UnverifiedJw
   if (dots === 1 && isHeaderBeforeDot(token)) {
     throw malformed('it is an unsecured JWT, two parts without a signature: have the issuer sign it')
   }
-  // A header's base64url begins with `e`, as its JSON begins with `{`.
+  // A header's base64url begins with `e`, as its JSON begins with `{`. White space or a byte-order mark before it would make an
+  // opaque token of the JWT, and a lenient endpoint would answer for it.
+  if (dots > 1 && !token.startsWith('e') && isHeaderBeforeDot(token)) {
+    throw malformed('its header is not strict base64url over a strict JSON object')
+  }
   if (dots < 2 || !token.startsWith('e')) return { kind: 'opaque', token }
   if (dots === 2) return readUnverifiedJwt(token, known)
   // A lenient endpoint might read a JWT out of it, past all that is checked here.

@@ -42,7 +42,19 @@ export function isVerifiable(algorithm: string): boolean | Promise<boolean> {
 }
 
 async function tryKey(algorithm: string, key: JWK): Promise<boolean> {
-  const imported = await importJWK(key, algorithm).catch(() => undefined)
-  known.set(algorithm, imported !== undefined)
-  return imported !== undefined
+  try {
+    await importJWK(key, algorithm)
+    known.set(algorithm, true)
+  } catch (fault) {
+    // Any other failure may pass, and must not refuse good tokens until the process ends.
+    if (!saysUnsupported(fault)) return true
+    known.set(algorithm, false)
+  }
+  return known.get(algorithm) === true
+}
+
+/** Whether WebCrypto, or jose before it, says that it knows no such algorithm. */
+function saysUnsupported(fault: unknown): boolean {
+  const { name, code } = (fault ?? {}) as { readonly name?: unknown; readonly code?: unknown }
+  return name === 'NotSupportedError' || code === 'ERR_JOSE_NOT_SUPPORTED'
 }

@@ -4,7 +4,7 @@ import { describeFault, Fault } from '../faults.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { AccessToken, Issuer } from '../pipeline.ts'
 import type { ScopeReader } from '../scopes.ts'
-import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
+import { FOREIGN_MEMBERS, FOREIGN_TOKEN_NAMES, FOREIGN_TYPES } from '../token-kind.ts'
 
 /** An answer that is of no use: the issuer's fault, never the caller's. */
 export class UselessAnswer extends Fault {
@@ -75,7 +75,8 @@ function readClaims(
  * a later `iat` for a token that never expires; taken for a malformed answer, that would be an outage at every request.
  */
 function requireUnexpired({ exp, iat }: JsonObject, { nowMs, toleranceSeconds }: AnswerClock): void {
-  if (!isTime(exp)) return
+  // Any number that is past, however far: some servers answer with the least that they know.
+  if (typeof exp !== 'number' || exp > Number.MAX_SAFE_INTEGER) return
   const isSound = iat === undefined || iat === null || (isTime(iat) && iat <= exp)
   // Clocks that differ explain an `exp` just past, but no `exp` before `iat`.
   requireTimely({ expiresAtSeconds: exp }, undefined, nowMs, isSound ? toleranceSeconds : 0)
@@ -92,6 +93,9 @@ function requireAccessToken(answer: JsonObject): void {
   }
   if (isOneOf(answer['typ'], FOREIGN_TYPES)) {
     throw wrongType(`member \`typ\`: expected "Bearer", got ${quote(answer['typ'])}`)
+  }
+  if (isOneOf(answer['tokenName'], FOREIGN_TOKEN_NAMES)) {
+    throw wrongType(`member \`tokenName\`: expected "access_token", got ${quote(answer['tokenName'])}`)
   }
   const foreign = FOREIGN_MEMBERS.find((name) => answer[name] !== undefined && answer[name] !== null)
   if (foreign !== undefined) throw wrongType(`the token has a member \`${foreign}\`, as ID and logout tokens do`)

@@ -38,6 +38,18 @@ export interface SharedAnswersSettings {
 export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswersSettings): SharedAnswers {
   let allForgottenMs = Number.NEGATIVE_INFINITY
   const forgottenMs = createMarks()
+  // Something was forgotten while the clock told no time: everything counts as forgotten at the first time that it tells.
+  let isTimeOwed = false
+
+  function isForgotten(token: string, answeredMs: number): boolean {
+    const nowMs = now()
+    if (isTimeOwed && Number.isFinite(nowMs)) {
+      allForgottenMs = nowMs
+      isTimeOwed = false
+    }
+    const sinceMs = Math.max(allForgottenMs, forgottenMs.of(token))
+    return isTimeOwed || !(answeredMs > sinceMs + ANSWER_SKEW_MS)
+  }
 
   return {
     async about(token, terms) {
@@ -47,7 +59,7 @@ export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswer
         async read(judge, suffices, context) {
           const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
             if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
-            if (!(answeredMs > Math.max(allForgottenMs, forgottenMs.of(token)) + ANSWER_SKEW_MS)) return undefined
+            if (isForgotten(token, answeredMs)) return undefined
             return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
           }
           const entry = await shared.read(name, { parse, suffices: ({ value }) => suffices(value) }, context)
@@ -58,9 +70,15 @@ export function createSharedAnswers({ shared, insecureHosts, now }: SharedAnswer
         drop: (context) => shared.drop(name, context),
       }
     },
-    forget: (token) => forgottenMs.set(token, now()),
+    forget(token) {
+      const nowMs = now()
+      if (Number.isFinite(nowMs)) forgottenMs.set(token, nowMs)
+      else isTimeOwed = true
+    },
     forgetAll() {
-      allForgottenMs = now()
+      const nowMs = now()
+      if (Number.isFinite(nowMs)) allForgottenMs = nowMs
+      else isTimeOwed = true
     },
   }
 }

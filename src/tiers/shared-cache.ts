@@ -212,6 +212,8 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
 
   function isForgotten(name: string, originMs: number): boolean {
     const sinceMs = forgotten?.get(name)
+    // It was forgotten while the clock told no time: that counts from the first time that it tells.
+    if (Number.isNaN(sinceMs)) forgotten?.set(name, now())
     return sinceMs !== undefined && !(originMs > sinceMs + ANSWER_SKEW_MS)
   }
 

@@ -1,6 +1,6 @@
 import { BearwardError, quote } from '../errors.ts'
 import type { Issuer, JwtClaims, UnverifiedJwt } from '../pipeline.ts'
-import { FOREIGN_MEMBERS, FOREIGN_TYPES } from '../token-kind.ts'
+import { FOREIGN_MEMBERS, FOREIGN_TOKEN_NAMES, FOREIGN_TYPES } from '../token-kind.ts'
 
 /**
  * Checks what the header says the token is. An ID token has no business here, and neither has a DPoP proof, a logout token
@@ -56,6 +56,10 @@ function requireAccessTokenLook(claims: JwtClaims, headerType: string | undefine
   const type = own(claims, 'typ')
   if (typeof type === 'string' && FOREIGN_TYPES.includes(type.toLowerCase())) {
     throw wrongType(`claim \`typ\`: expected "Bearer", got ${quote(type)}`)
+  }
+  const tokenName = own(claims, 'tokenName')
+  if (typeof tokenName === 'string' && FOREIGN_TOKEN_NAMES.includes(tokenName)) {
+    throw wrongType(`claim \`tokenName\`: expected "access_token", got ${quote(tokenName)}`)
   }
   const saysAccess = use === 'access' || type === 'Bearer'
   // Keycloak before version 25 copies the `nonce` of the log-in into access tokens.

@@ -63,6 +63,12 @@ describe('the profile "compatible" refuses the ID token', () => {
     expect(await outcome(claims)).toBe('token_type_wrong')
   })
 
+  test.each(['refresh_token', 'id_token'])('of PingAM, which says %s in `tokenName` alone', async (tokenName) => {
+    const claims = { scope: 'orders.read', grant_type: 'authorization_code', tokenName }
+    expect(await outcome({ ...claims, tokenName: 'access_token' })).toBe('accepted')
+    expect(await outcome(claims)).toBe('token_type_wrong')
+  })
+
   test.each<[string, string, Claims]>([
     ['of Entra in the hybrid flow', 'c_hash', { c_hash: 'h', nonce: 'n', roles: ['a'] }],
     ['of Okta in the code flow', 'at_hash', { at_hash: 'h', cid: CLIENT }],

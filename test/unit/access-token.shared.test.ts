@@ -343,6 +343,15 @@ describe('claims that only inform', () => {
     expect(claims).toMatchObject(malformed)
   })
 
+  test('a log-in that is yet to come is left out: it would count as recent for ever', () => {
+    expect(token({ auth_time: NOW + 60 }).authentication).toEqual({ authTimeSeconds: NOW + 60 })
+    for (const auth_time of [NOW + 61, (NOW - 60) * 1000]) {
+      const { authentication, claims } = token({ auth_time })
+      expect(authentication).toEqual({})
+      expect(claims['auth_time']).toBe(auth_time)
+    }
+  })
+
   test('a time that is not finite is left out', () => {
     for (const value of [Infinity, -Infinity, Number.NaN]) {
       const claims = { ...goodClaims(), auth_time: value } as JwtClaims

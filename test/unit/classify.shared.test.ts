@@ -170,6 +170,19 @@ describe('what only looks like a JWT', () => {
   })
 
   test.each([
+    ['white space', ' '],
+    ['a line feed', '\n'],
+    ['a byte-order mark', '\ufeff'],
+  ])('a JWT whose header begins with %s is refused, however many parts it has', async (_, blank) => {
+    const header = base64url(`${blank}{"alg":"none"}`)
+    for (const parts of ['.e30.', '.e30.AAAA', '.e30..e30.AAAA', '.e30.AAAA.AAAA']) {
+      expect(await code(header + parts)).toBe('token_malformed')
+      // The twin has no `alg`, and is as good as any opaque token.
+      expect(classify(`${base64url(`${blank}{"a":1}`)}${parts}`)).toMatchObject({ kind: 'opaque' })
+    }
+  })
+
+  test.each([
     ['Google', 'ya29.a0AfB_byDfK3w9u2XqYJr0vT5Qm'],
     ['Ory Hydra', 'ory_at_mJ6V3bT8sX1zQ0oP.7kLw2N9dRfYc4HqE'],
     ['Fosite', 'w3B0qJr5UeYtOaZ1xMvKd8NhCgLs2PfQ7RiXo6TjbE4.Vn9HmW0aSyDk1LzGpRcQ3UxJfEoTi7BvMd5NqXw8K2Y'],

@@ -46,12 +46,13 @@ describe('without a time', () => {
     vi.useRealTimers()
   })
 
-  test.each<[string, Parameters<typeof requireTimely>[0], number | undefined, string]>([
-    ['an end', { expiresAtSeconds: NOW + 60 }, undefined, 'token_expired'],
-    ['a beginning', {}, NOW - 60, 'token_not_yet_valid'],
-    ['a time of issue', { issuedAtSeconds: NOW - 60 }, undefined, 'token_not_yet_valid'],
-    ['none of them', {}, undefined, 'issuer_unavailable'],
-  ])('no token with %s is timely', (_, token, notBefore, code) => {
+  test.each<[string, Parameters<typeof requireTimely>[0], number | undefined]>([
+    ['an end', { expiresAtSeconds: NOW + 60 }, undefined],
+    ['a beginning', {}, NOW - 60],
+    ['a time of issue', { issuedAtSeconds: NOW - 60 }, undefined],
+    ['none of them', {}, undefined],
+  ])('no token with %s is timely, and the clock is to blame', (_, token, notBefore) => {
+    const code = 'issuer_unavailable'
     expect(() => requireTimely(token, notBefore, NOW_MS, 10)).not.toThrow()
     expect(() => requireTimely(token, notBefore, Number.NaN, 10)).toThrow(expect.objectContaining({ code }))
   })

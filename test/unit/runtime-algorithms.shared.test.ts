@@ -63,6 +63,15 @@ describe('isVerifiable', () => {
     expect(isVerifiable(algorithm)).toBe(false)
   })
 
+  test('a failure that says nothing of the algorithm refuses no token: it is tried again', async () => {
+    const { isVerifiable } = await freshModule()
+    vi.spyOn(crypto.subtle, 'importKey').mockRejectedValueOnce(new DOMException('try again', 'OperationError'))
+    expect(await isVerifiable('Ed25519')).toBe(true)
+    expect(await isVerifiable('Ed25519')).toBe(true)
+    expect(isVerifiable('Ed25519')).toBe(true)
+    expect(imports).toBe(1)
+  })
+
   test('keeps what it found out, never the promise of it: each request waits for its own', async () => {
     const { isVerifiable } = await freshModule()
     const asked = [isVerifiable('Ed25519'), isVerifiable('Ed25519')]

@@ -112,7 +112,7 @@ function clientOf(claims: StrictObject): string | undefined {
 }
 
 /** What an accepted token says. @see DESIGN.md, "One result" */
-export function expectedToken(claims: StrictObject, issuer: string): ExpectedToken {
+export function expectedToken(claims: StrictObject, issuer: string, now: number): ExpectedToken {
   const scope = given(claims, 'scope') ?? given(claims, 'scp')
   const words = typeof scope === 'string' ? scope.split(' ') : isTexts(scope) ? scope : []
   return {
@@ -122,17 +122,19 @@ export function expectedToken(claims: StrictObject, issuer: string): ExpectedTok
     audience: audienceOf(claims),
     scopes: [...new Set(words.filter((word) => word !== ''))],
     expiresAtSeconds: given(claims, 'exp') as number | undefined,
-    authentication: authenticationOf(claims),
+    authentication: authenticationOf(claims, now),
   }
 }
 
-/** What only informs is left out where it is malformed. */
-function authenticationOf(claims: StrictObject): ExpectedToken['authentication'] {
+const MINUTE_SECONDS = 60
+
+/** What only informs is left out where it is malformed, and so is a log-in that is yet to come. */
+function authenticationOf(claims: StrictObject, now: number): ExpectedToken['authentication'] {
   const [acr, amr, time] = ['acr', 'amr', 'auth_time'].map((name) => given(claims, name))
   return {
     acr: isText(acr) ? acr : undefined,
     amr: isTexts(amr) ? amr : undefined,
-    authTimeSeconds: time !== undefined && isTime(time) ? time : undefined,
+    authTimeSeconds: time !== undefined && isTime(time) && time - MINUTE_SECONDS <= now ? time : undefined,
   }
 }
 

@@ -52,13 +52,14 @@ export function judgeAnswer(seen: SeenAnswer, issuer: AnsweringIssuer, now: numb
     () => timeReasons(answer, now, tolerance),
     () => bindingReasons(answer),
   )
-  return reasons.size > 0 ? { reasons } : { reasons, token: expectedToken(answer, issuer.identifier) }
+  return reasons.size > 0 ? { reasons } : { reasons, token: expectedToken(answer, issuer.identifier, now) }
 }
 
 /** Past its `exp` a token is expired, whatever else is said of it; an `iat` that makes no sense costs it the tolerance. */
 function isOver(answer: StrictObject, now: number, tolerance: number): boolean {
   const [exp, iat] = [given(answer, 'exp'), given(answer, 'iat')]
-  if (exp === undefined || !isTime(exp)) return false
+  // Whatever the number: one that is past is past.
+  if (typeof exp !== 'number' || exp >= 2 ** 53) return false
   const makesSense = iat === undefined || (isTime(iat) && exp >= iat)
   return now - (makesSense ? tolerance : 0) >= exp
 }

@@ -79,7 +79,7 @@ export async function judgeToken(token: string, settings: OracleSettings): Promi
   if (reasons.size > 0) return { reasons }
   // What jose refuses is refused, whatever is written above.
   if (signature.joseRefuses) return refuse(`jose refuses: ${signature.joseRefuses}`)
-  return { reasons, token: expectedToken(claims, issuer.identifier) }
+  return { reasons, token: expectedToken(claims, issuer.identifier, settings.now) }
 }
 
 /** Strict in every layer: RFC 6750 §2.1's alphabet, RFC 7515 §7.1's form, RFC 4648 §3.5's one spelling, strict JSON. */

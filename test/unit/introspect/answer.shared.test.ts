@@ -84,6 +84,7 @@ describe('an `exp` that is past is token_expired', () => {
   test.each<[string, Record<string, unknown>, unknown]>([
     ['Doorkeeper’s `exp: 0` for a token that never expires', { exp: 0 }, 'token_expired'],
     ['`exp: 0` without `iat`', { exp: 0, iat: undefined }, 'token_expired'],
+    ['the least number that Java knows', { exp: -(2 ** 63) }, 'token_expired'],
     ['`exp: null`, which is absent', { exp: null }, 'accepted'],
     ['a negative `exp`', { exp: -1 }, 'token_expired'],
     ['at the tolerance', { ...lived, exp: NOW - 10 }, 'token_expired'],
@@ -104,7 +105,7 @@ describe('an `exp` that is past is token_expired', () => {
     ['and inactive', { exp: 0, active: false }, 'token_inactive'],
     // What is no time says nothing of when the token expired.
     ['a text', { exp: '0' }, 'issuer_unavailable'],
-    ['beyond 2^53 − 1', { exp: -(2 ** 53) }, 'issuer_unavailable'],
+    ['beyond 2^53 − 1', { exp: 2 ** 53 }, 'issuer_unavailable'],
   ])('%s', async (_, changes, outcome) => {
     expect(await outcomeOf(changes)).toBe(outcome)
   })
