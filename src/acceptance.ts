@@ -39,6 +39,9 @@ export async function withSchema<Claims>(
   return Object.freeze({ ...token, claims: (await applySchema(schema, token.claims)) as Claims })
 }
 
+// An answer may have thousands of members.
+const MAX_NAMED = 8
+
 /**
  * Runs a Standard Schema and freezes what comes out.
  *
@@ -56,8 +59,10 @@ export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): 
     // Not in its own words, which may quote the claims, and these the token.
     throw new BearwardError('claim_invalid', `the \`claims\` schema threw: ${nameOf(fault)}`)
   }
-  const named = [...new Set(members)].map(quote).join(', ')
-  throw new BearwardError('claim_invalid', `the \`claims\` schema refuses ${named}`)
+  const distinct = [...new Set(members)]
+  const named = distinct.slice(0, MAX_NAMED).map(quote).join(', ')
+  const more = distinct.length > MAX_NAMED ? ` and ${distinct.length - MAX_NAMED} more` : ''
+  throw new BearwardError('claim_invalid', `the \`claims\` schema refuses ${named}${more}`)
 }
 
 function memberName(segment: PropertyKey | { readonly key: PropertyKey }): string {

@@ -130,8 +130,11 @@ export class BearwardError extends Error {
     const isForDevelopers = code === 'configuration_invalid'
     const outcome: Outcome = outcomes[code]
     const plain = withoutControls(detail)
+    const message = isForDevelopers ? plain : outcome.description
+    const options = 'cause' in details ? { cause: details.cause } : undefined
+    // Nothing can throw between these: the limit is that of the whole process.
     const restore = isForDevelopers ? undefined : stopTracing()
-    super(isForDevelopers ? plain : outcome.description, 'cause' in details ? { cause: details.cause } : undefined)
+    super(message, options)
     restore?.()
     this.code = code
     this.status = outcome.status
@@ -166,6 +169,11 @@ export function forCaller(error: BearwardError): BearwardError {
   if (!shared.has(error)) return error
   const { code, detail, scopes, retryAfterSeconds } = error
   return new BearwardError(code, detail, { scopes, retryAfterSeconds })
+}
+
+/** What the table says of a code; `undefined` for any other value, as an error holds it that somebody wrote on. */
+export function outcomeOf(code: unknown): Outcome | undefined {
+  return typeof code === 'string' && Object.hasOwn(outcomes, code) ? outcomes[code as ErrorCode] : undefined
 }
 
 /** Words that the client may read. */

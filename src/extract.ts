@@ -102,7 +102,8 @@ function headerLines(headers: RequestView['headers'], name: string): string[] {
     // The length first, as it rules out nearly all of them.
     if (key.length !== name.length || key.toLowerCase() !== name || !Object.hasOwn(headers, key)) continue
     const value = headers[key] as string | string[] | undefined
-    if (value !== undefined) lines.push(...(Array.isArray(value) ? value : [value]))
+    if (Array.isArray(value)) for (const line of value) lines.push(line)
+    else if (value !== undefined) lines.push(value)
   }
   return lines
 }
@@ -168,6 +169,9 @@ async function readForm(view: RequestView, signal: AbortSignal | undefined): Pro
   } catch (cause) {
     if (isA(cause, BearwardError)) throw cause
     throw new BearwardError('credentials_malformed', `the form body cannot be read: ${nameOf(cause)}`)
+  }
+  if (typeof form?.getAll !== 'function') {
+    throw new BearwardError('credentials_malformed', 'the form body cannot be read: `form` gave no URLSearchParams')
   }
   const tokens = form.getAll('access_token')
   if (tokens.length > 1) {

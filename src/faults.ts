@@ -13,6 +13,10 @@ const TELLING = 16
 const PIECE = 8
 /** Every piece holds one whole block, wherever it begins. */
 const BLOCK = PIECE / 2
+/** No detail of ours is longer. */
+const MAX_SEARCHED = 4_096
+/** How many places of a secret are compared with one block of a text: a secret of one letter has them everywhere. */
+const MAX_PLACES = 64
 const REPEATS = 'the issuer repeats the token or a secret in what is not acceptable'
 const UNKNOWN = 'unknown reason'
 
@@ -61,6 +65,8 @@ export function isA<T>(value: unknown, kind: abstract new (...details: never[]) 
  */
 export function repeatsAny(text: string, secrets: readonly string[]): boolean {
   if (secrets.length === 0) return false
+  // Nobody reads that much; to search it would take as long as somebody wants it to.
+  if (text.length > MAX_SEARCHED) return true
   const readings = text.includes('%') ? [text, percentDecoded(text)] : [text]
   return readings.some((reading) => {
     const [written, letters] = [masked(reading), bare(reading)]
@@ -119,7 +125,9 @@ function shares(text: string, secret: string): boolean {
 function longestPiece(text: string, at: number, secret: string): { readonly start: number; readonly end: number } {
   const block = text.slice(at, at + BLOCK)
   let longest = { start: at, end: at }
+  let places = 0
   for (let found = secret.indexOf(block); found >= 0; found = secret.indexOf(block, found + 1)) {
+    if (++places > MAX_PLACES) return { start: at, end: at + TELLING }
     let [before, after] = [0, BLOCK]
     while (after < TELLING && at + after < text.length && text[at + after] === secret[found + after]) after++
     while (before < TELLING && before < at && text[at - before - 1] === secret[found - before - 1]) before++

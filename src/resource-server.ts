@@ -205,7 +205,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   }
 
   return {
-    async verify(token, context = {}) {
+    async verify(token, given) {
+      const context = given ?? {}
       try {
         const entry = typeof token === 'string' ? verified.get(token) : undefined
         // A token that is known, letter by letter, passed this check when it was new.
@@ -218,7 +219,8 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
         throw refusal(error)
       }
     },
-    async authenticate(request, context = {}) {
+    async authenticate(request, given) {
+      const context = given ?? {}
       try {
         const extracted = extractCredential(viewOf(request), settings, context.signal)
         const credential = isThenable(extracted) ? await extracted : extracted
@@ -232,7 +234,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
       }
     },
     authorize,
-    challenge: (error, context = {}) => buildChallenge(error, context.requirement, challengeSettings),
+    challenge: (error, context) => buildChallenge(error, context?.requirement, challengeSettings),
     metadata: () => resourceMetadata.document,
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
     async ready(context = {}) {
@@ -248,6 +250,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
       })
     },
     async invalidate(token) {
+      if (typeof token !== 'string') return
       verified.forget(token)
       await introspection.forget(token, shared.holds('answer') ? ownerOf(token) : Promise.resolve(undefined))
     },

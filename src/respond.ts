@@ -1,4 +1,4 @@
-import { BearwardError, descriptionOf, type Needed } from './errors.ts'
+import { BearwardError, type Needed, outcomeOf } from './errors.ts'
 import { isA } from './faults.ts'
 
 /** The whole answer for a client: status, every header field, and a body to be sent as JSON. */
@@ -33,15 +33,27 @@ export function buildChallenge(
   needed: Needed | undefined,
   settings: ChallengeSettings,
 ): ChallengeResponse {
-  if (!isA(error, BearwardError)) {
-    return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
+  try {
+    const answer = isA(error, BearwardError) && answerTo(error, needed, settings)
+    if (answer) return answer
+  } catch {
+    // A proxy, or an error that somebody wrote on.
   }
-  const { status, code, error: wire } = error
-  // Not the error's own message: whoever caught the error may have written on it.
-  const description = descriptionOf(code)
+  return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
+}
+
+function answerTo(
+  error: BearwardError,
+  needed: Needed | undefined,
+  settings: ChallengeSettings,
+): ChallengeResponse | undefined {
+  const { code } = error
+  // Not what else the error says: whoever caught it may have written on it.
+  const outcome = outcomeOf(code)
+  if (!outcome) return undefined
+  const { status, error: wire, description } = outcome
   const body = wire ? { code, error: wire, error_description: description } : { code, error_description: description }
-  if (status === 503)
-    return { status, headers: { ...OWN_HEADERS, 'Retry-After': String(error.retryAfterSeconds ?? 1) }, body }
+  if (status === 503) return { status, headers: { ...OWN_HEADERS, 'Retry-After': retryAfter(error) }, body }
   // Where no token helps, none is asked for.
   if (status === 500 || code === 'access_denied') return { status, headers: { ...OWN_HEADERS }, body }
 
@@ -60,8 +72,15 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
 /** The scopes that the operation needs: neither what is missing nor what was granted. */
 function scopeOf(error: BearwardError, needed: Needed | undefined): string | undefined {
-  const scopes = (error.scopes ?? (error.requirement ?? needed)?.scopes ?? []).filter((name) => SCOPE.test(name))
+  const named: unknown = error.scopes ?? (error.requirement ?? needed)?.scopes
+  if (!Array.isArray(named)) return undefined
+  const scopes = named.filter((name) => typeof name === 'string' && SCOPE.test(name))
   return scopes.length > 0 ? scopes.join(' ') : undefined
+}
+
+/** @see RFC 9110 §10.2.3 */
+function retryAfter({ retryAfterSeconds: seconds = 1 }: BearwardError): string {
+  return seconds >= 1 && Number.isFinite(seconds) ? String(Math.ceil(seconds)) : '1'
 }
 
 /** As it may stand in a quoted string. @see RFC 9110 §5.6.4 */

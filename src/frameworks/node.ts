@@ -14,7 +14,6 @@ import {
 import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
-import { isThenable } from '../thenable.ts'
 import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 import { createForwarding, type ForwardedField, trustedProxies, type TrustedProxies } from './forwarded.ts'
 import { readFormAhead } from './node-form.ts'
@@ -38,7 +37,7 @@ export interface ProtectOptions {
    */
   readonly preflight?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /**
-   * Receives what the handler throws, other than a denial. Where it leaves the request unanswered, the client gets a 500; an
+   * Receives what the handler throws, other than a denial; a promise of its own is awaited. Where it leaves the request unanswered, the client gets a 500; an
    * answer that was begun is cut off. Default: `console.error`. With `'reject'` nothing is answered and the listener's promise
    * rejects, for a framework that catches it, such as Express 5.
    */
@@ -138,9 +137,15 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     try {
       await listener(request, response)
     } catch (error) {
-      report(onError, error, request, response)
-      if (response.headersSent) cutOff(response)
-      else respond(response, refusalAnswer(api.challenge(undefined)))
+      await report(onError, error, request, response)
+      // The handler may go on writing, to an answer that is not its own any more.
+      response.on('error', () => {})
+      try {
+        if (response.headersSent) cutOff(response)
+        else respond(response, refusalAnswer(api.challenge(undefined)))
+      } catch {
+        response.destroy()
+      }
     }
   }
 }
@@ -151,26 +156,34 @@ const errorHandler: Check<NonNullable<ProtectOptions['onError']>> = (value, opti
   throw misconfigured(option, show(value), '"reject" or a function')
 }
 
-/** Gives an error to its handler; where that fails, both errors are logged, so that none is lost. */
-function report(
+/** Gives an error to its handler and waits for it; where that fails, both errors are logged, so that none is lost. */
+async function report(
   onError: Exclude<ProtectOptions['onError'], 'reject' | undefined>,
   error: unknown,
   request: IncomingMessage,
   response: ServerResponse,
-): void {
-  const logBoth = (fault: unknown): void => console.error(error, fault)
+): Promise<void> {
   try {
-    const outcome = onError(error, request, response)
-    if (isThenable(outcome)) void outcome.then(undefined, logBoth)
+    await onError(error, request, response)
   } catch (fault) {
-    logBoth(fault)
+    try {
+      console.error(error, fault)
+    } catch {
+      console.error('A handler threw an error that cannot be printed.')
+    }
   }
 }
 
 /** Ends a connection in the middle of an answer: the client must not take the half of it for the whole. */
-function cutOff(response: ServerResponse): void {
-  if (!response.writableEnded) response.destroy()
+function cutOff(response: ServerResponse & { readonly stream?: { readonly close?: (code: number) => void } }): void {
+  if (response.writableEnded) return
+  // An HTTP/2 stream that is destroyed ends without an error.
+  if (response.stream?.close) response.stream.close(HTTP2_INTERNAL_ERROR)
+  else response.destroy()
 }
+
+/** @see RFC 9113 §7 */
+const HTTP2_INTERNAL_ERROR = 2
 
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
 export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
@@ -184,6 +197,7 @@ const BODY_HEADERS = [
   'Content-Encoding',
   'Content-Range',
   'Transfer-Encoding',
+  'Trailer',
   'Content-Language',
   'Content-Disposition',
   'ETag',
@@ -191,11 +205,15 @@ const BODY_HEADERS = [
 ]
 
 function respond(response: ServerResponse, { status, headers, body }: Answer): void {
-  for (const name of BODY_HEADERS) response.removeHeader(name)
+  for (const name of BODY_HEADERS) if (response.hasHeader(name)) response.removeHeader(name)
+  // What the handler wrote there may be anything; HTTP/2 has no such line.
+  if (response.req.httpVersionMajor === 1) response.statusMessage = ''
   const exposed = response.getHeader('Access-Control-Expose-Headers')
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   // What the application exposes already stays exposed.
   if (exposed !== undefined) response.appendHeader('Access-Control-Expose-Headers', String(exposed))
+  // Without it, and with a length that was taken back, Node would end the connection to end the answer.
+  if (body !== '') response.setHeader('Content-Length', Buffer.byteLength(body))
   response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
 }
 

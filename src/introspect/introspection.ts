@@ -1,6 +1,6 @@
 import { withSchema } from '../acceptance.ts'
 import { type ReadToken, requireTimely } from '../access-token.ts'
-import { BearwardError } from '../errors.ts'
+import { BearwardError, shareError } from '../errors.ts'
 import { withoutSecrets } from '../faults.ts'
 import type { IntrospectionSettings } from '../options/introspection.ts'
 import { weightOf } from '../parse/json.ts'
@@ -150,7 +150,8 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       return { ...source, accepted, weight: copies * weigh(accepted, bytes) }
     } catch (refused) {
       const safe = withoutSecrets(refused, secrets)
-      // Nothing of the answer is kept but why.
+      // One refusal for all who wait. Nothing of the answer is kept but why.
+      shareError(safe)
       if (safe instanceof BearwardError) return { ...source, refused: safe, weight: 0 }
       throw safe
     }

@@ -70,7 +70,7 @@ function shown(url: string): string {
 
 /** What an address may hold that no message may: a key in its query. */
 function secretsIn(url: string): readonly string[] {
-  return [...new URL(url).searchParams.values()]
+  return [...new URL(url).searchParams].map(([name, value]) => value || name)
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {

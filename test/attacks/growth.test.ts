@@ -53,7 +53,7 @@ function silentAnswer(req: IncomingMessage): ServerResponse {
   const response = {
     req,
     getHeader() {},
-    removeHeader() {},
+    hasHeader: () => false,
     setHeader() {},
     appendHeader() {},
     writeHead: () => response,

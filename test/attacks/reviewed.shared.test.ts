@@ -79,6 +79,17 @@ test('the query of a configured address is not told: there may be a key in it', 
   expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
 })
 
+test('a key that stands alone in the query of an address is not told either, where fetch quotes the address', async () => {
+  const jwksUri = `${ISSUER}/jwks?S3CRET-key-of-some-length`
+  const { api, events } = await fixture({
+    issuers: [{ issuer: ISSUER, jwt: { jwksUri } }],
+    fetch: (url) => Promise.reject(new TypeError(`cannot fetch ${url}`)),
+  })
+  const error = await refusalOf(api.verify(await signToken()))
+  expect(error.detail).toContain('cannot be reached: TypeError')
+  expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
+})
+
 test.each<[string, unknown]>([
   ['issues that are no list', { issues: {} }],
   ['an issue that is null', { issues: [null] }],

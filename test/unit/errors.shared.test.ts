@@ -99,6 +99,13 @@ describe('BearwardError', () => {
     }
   })
 
+  test('that cannot be made leaves the stack traces of others alone', () => {
+    const limit = Error.stackTraceLimit
+    expect(() => new BearwardError('bogus' as ErrorCode, 'x')).toThrow(TypeError)
+    expect(() => new BearwardError('token_expired', 'x', null as unknown as object)).toThrow(TypeError)
+    expect(Error.stackTraceLimit).toBe(limit)
+  })
+
   test('replaces what could break a line of a log', () => {
     expect(new BearwardError('token_expired', 'a\r\nb\u001B[2J\u202Ec\u2028').detail).toBe('a??b?[2J?c?')
   })

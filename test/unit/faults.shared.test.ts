@@ -116,6 +116,17 @@ test('words are cut after the user name and the password of an address were mask
 })
 
 describe('what it costs to look for secrets', () => {
+  test('a text that nobody could read is not searched: the kind of the error stands for it', () => {
+    const secret = 'the-secret-of-this-client'
+    expect(repeatsAny('x'.repeat(4_096), [secret])).toBe(false)
+    expect(repeatsAny('x'.repeat(4_097), [secret])).toBe(true)
+  })
+
+  test('a block that stands in a secret everywhere is compared in few places, and counts as telling', () => {
+    expect(repeatsAny('aaaabbbb', ['a'.repeat(16_384)])).toBe(true)
+    expect(repeatsAny('aaaabbbb', [`${'a'.repeat(40)}${'xyz0123456789'.repeat(100)}`])).toBe(false)
+  })
+
   test('grows with the length of the token, and with that of the text', () => {
     const least = looked(words(200), digits(1_000))
     expect(least).toBeGreaterThan(0)

@@ -36,6 +36,20 @@ describe('each caller gets an error of its own', () => {
     expect(await refusalOf(api.verify(token))).toMatchObject({ code: 'issuer_unavailable', detail: second.detail })
   })
 
+  test('who waited for the same answer, where nothing is cached', async () => {
+    const introspection = { endpoint: `${ISSUER}/introspect`, auth: 'none', cacheSeconds: 0 } as const
+    const api = createResourceServer({
+      resource: RESOURCE,
+      issuers: [{ issuer: ISSUER, jwt: false, introspection }],
+      now: () => NOW_MS,
+      fetch: async () => Response.json({ active: false }),
+    })
+    const [first, second] = await Promise.all([refusalOf(api.verify('opaque-1')), refusalOf(api.verify('opaque-1'))])
+    expect(first).not.toBe(second)
+    deface(first)
+    expect(second).toMatchObject({ code: 'token_inactive', message: 'The access token is not active' })
+  })
+
   test('who comes later and gets a cached refusal', async () => {
     let asked = 0
     const api = createResourceServer({
@@ -71,7 +85,7 @@ describe('each caller gets an error of its own', () => {
     const { api } = await fixture()
     const error = await refusalOf(api.verify(await signToken(goodClaims({ exp: 1, iat: 0 }))))
     const before = api.challenge(error)
-    Object.assign(error, { message: 'the token of user 7 expired', detail: 'secret' })
+    Object.assign(error, { message: 'the token of user 7 expired', detail: 'secret', status: 418, error: 'none' })
     expect(api.challenge(error)).toEqual(before)
   })
 })

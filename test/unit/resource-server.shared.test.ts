@@ -636,6 +636,21 @@ function textOf(error: unknown): string {
   ].join('\n')
 }
 
+test('what callers in plain JavaScript may give is answered or refused by name, with no raw error', async () => {
+  const { api } = await fixture({ form: true })
+  const token = await signToken()
+  await expect(api.invalidate(undefined as unknown as string)).resolves.toBeUndefined()
+  expect(await codeOf(api.verify(token, null as unknown as undefined))).toBe('accepted')
+  expect(api.challenge(new BearwardError('credentials_missing', ''), null as unknown as undefined).status).toBe(401)
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  for (const form of [undefined, {}, { getAll: 7 }]) {
+    const view = { method: 'POST', url: RESOURCE, headers, form: async () => form as unknown as URLSearchParams }
+    expect(await codeOf(api.authenticate(view))).toBe('credentials_malformed')
+  }
+  const many = { method: 'GET', url: RESOURCE, headers: { authorization: Array<string>(300_000).fill('Bearer a') } }
+  expect(await codeOf(api.authenticate(many))).toBe('credentials_ambiguous')
+})
+
 describe('nothing sensitive leaves', () => {
   const evil = `evil\r\nX-Evil: 1\u001b[31m"\\`
 

@@ -279,6 +279,42 @@ describe('an error that is not ours', () => {
   })
 })
 
+test.each<[string, unknown]>([
+  ['an error of another code', Object.assign(new BearwardError('token_expired', 'late'), { code: 'bogus' })],
+  ['an empty shell', Object.create(BearwardError.prototype)],
+  [
+    'a proxy that throws',
+    new Proxy(new BearwardError('token_expired', 'late'), {
+      get() {
+        throw new TypeError('own')
+      },
+    }),
+  ],
+])('%s is a 500', (_, error) => {
+  expect(buildChallenge(error, scope('a'), { realm: 'r', resourceMetadataUrl: METADATA }).status).toBe(500)
+})
+
+test.each<[string, unknown]>([
+  ['a text', 'orders:read'],
+  ['a number', 7],
+  ['a list with a symbol in it', [Symbol('a'), 'b c']],
+])('a requirement whose scopes are %s names none, and the challenge stays a 401', (_, scopes) => {
+  const error = new BearwardError('credentials_missing', '')
+  const response = buildChallenge(error, { scopes } as { scopes: readonly string[] }, {
+    realm: undefined,
+    resourceMetadataUrl: undefined,
+  })
+  expect(response).toMatchObject({ status: 401, headers: { 'WWW-Authenticate': 'Bearer' } })
+})
+
+test('a delay that is no number of seconds is one second', () => {
+  for (const retryAfterSeconds of [Number.NaN, -1, 0, Infinity]) {
+    const error = new BearwardError('issuer_unavailable', '', { retryAfterSeconds })
+    const settings = { realm: undefined, resourceMetadataUrl: undefined }
+    expect(buildChallenge(error, undefined, settings).headers['Retry-After']).toBe('1')
+  }
+})
+
 test('nothing of an operator’s message reaches the client', () => {
   for (const code of [...INVALID_TOKEN, 'access_denied', 'scope_insufficient', 'issuer_unavailable'] as const) {
     expect(JSON.stringify(answer(code))).not.toContain('for operators')

@@ -54,7 +54,7 @@ test('two Authorization fields are ambiguous', async () => {
     headersSent: false,
     req: { method: 'GET' },
     getHeader: (name: string) => fields.get(name),
-    removeHeader: (name: string) => fields.delete(name),
+    hasHeader: (name: string) => fields.has(name),
     setHeader: (name: string, value: unknown) => fields.set(name, value),
     writeHead: (status: number) => ({ end: () => fields.set('status', status) }),
     end: () => fields.set('status', 200),

@@ -1,5 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { describe, expect, test, vi } from 'vitest'
+import { Agent, type IncomingMessage, request as send1, type ServerResponse } from 'node:http'
+import { connect, constants, createServer } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { protect, type ProtectOptions } from '../../../src/frameworks/node.ts'
 import { BearwardError, deny, type ResourceServer, scope } from '../../../src/index.ts'
 import { signToken } from '../../fixture/issuer.ts'
@@ -32,6 +34,37 @@ async function half(_: IncomingMessage, response: ServerResponse): Promise<void>
   await new Promise<void>((resolve) => response.write('half', () => resolve()))
   fail()
 }
+
+test('an answer of bearward’s own has a length, and keeps the connection', async () => {
+  const { api } = await fixture()
+  const port = await listen(protect(api, scope('orders:read'), fail, { onError: () => {} }))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  onTestFinished(() => agent.destroy())
+  const answers: { status: number | undefined; length: string | undefined; reused: boolean }[] = []
+  const good = `Bearer ${await signToken()}`
+  for (const [path, authorization] of [
+    ['/', ''],
+    ['/', good],
+    ['/.well-known/oauth-protected-resource', ''],
+    ['/', 'Bearer junk'],
+  ] as const) {
+    await new Promise<void>((resolve) => {
+      const headers = authorization === '' ? {} : { authorization }
+      const request = send1({ port, host: '127.0.0.1', path, agent, headers }, (response) => {
+        response.resume().on('end', () => {
+          const { statusCode: status, headers: fields } = response
+          answers.push({ status, length: fields['content-length'], reused: request.reusedSocket })
+          // The socket is free again in the next turn.
+          setImmediate(resolve)
+        })
+      })
+      request.end()
+    })
+  }
+  expect(answers.map(({ status }) => status)).toEqual([401, 500, 200, 401])
+  expect(answers.every(({ length }) => Number(length) > 0)).toBe(true)
+  expect(answers.map(({ reused }) => reused)).toEqual([false, true, true, true])
+})
 
 describe('a handler that throws', () => {
   test.each<[string, Handler]>([
@@ -84,6 +117,72 @@ describe('a handler that throws', () => {
     })
     await expect(response.text()).rejects.toThrow(TypeError)
     expect(seen).toHaveLength(1)
+  })
+
+  test('in the middle of its answer over HTTP/2: the stream ends with an error', async () => {
+    const { api } = await fixture()
+    const listener = protect(api, half as Handler, { onError: () => {} })
+    const server = createServer((request, response) => {
+      void listener(request as unknown as IncomingMessage, response as unknown as ServerResponse)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    onTestFinished(() => {
+      client.destroy()
+      server.close()
+    })
+    const stream = client.request({ ':path': '/', authorization: `Bearer ${await signToken()}` })
+    stream.resume()
+    const closed = await new Promise((resolve) => {
+      stream.on('error', () => {})
+      stream.on('close', () => resolve(stream.rstCode))
+    })
+    expect(closed).toBe(constants.NGHTTP2_INTERNAL_ERROR)
+  })
+
+  test('and goes on writing to its answer: the process lives', async () => {
+    const answer = await answerOf(
+      (_, response) => {
+        setTimeout(() => response.end('late'), 5)
+        fail()
+      },
+      { onError: () => {} },
+    )
+    expect(answer.status).toBe(500)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  })
+
+  test.each<[string, (response: ServerResponse) => void]>([
+    ['a status message with a line break', (response) => void (response.statusMessage = 'No \n')],
+    ['a status message of its own', (response) => void (response.statusMessage = 'SECRET')],
+    ['trailers', (response) => void response.setHeader('Trailer', 'x-checksum')],
+  ])('after it set %s: the client gets a plain 500', async (_, prepare) => {
+    const answer = await answerOf(
+      (__, response) => {
+        prepare(response)
+        fail()
+      },
+      { onError: () => {} },
+    )
+    expect(answer.status).toBe(500)
+    expect(JSON.stringify(answer)).not.toContain('SECRET')
+  })
+
+  test('an error that cannot be printed ends no process', async () => {
+    const log = vi.spyOn(console, 'error').mockImplementation((...words: unknown[]) => {
+      if (typeof words[0] === 'object') throw new TypeError('it cannot be printed')
+    })
+    expect((await answerOf(fail)).status).toBe(500)
+    expect(log).toHaveBeenCalledWith('A handler threw an error that cannot be printed.')
+    log.mockRestore()
+  })
+
+  test('an onError that answers later is waited for', async () => {
+    const onError = async (_: unknown, __: IncomingMessage, response: ServerResponse): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      response.writeHead(418).end('tea')
+    }
+    expect(await answerOf(fail, { onError })).toMatchObject({ status: 418, body: 'tea' })
   })
 
   test('after its answer: the answer stands', async () => {

@@ -126,6 +126,16 @@ async function serverWith<Output>(
 }
 
 describe('the claims schema', () => {
+  test('of thousands of members that it refuses, eight are named', async () => {
+    const issues = Array.from({ length: 3_000 }, (_, index) => ({ message: 'no', path: [`member${index}`] }))
+    await expect(
+      applySchema(
+        schemaOf(() => ({ issues })),
+        {},
+      ),
+    ).rejects.toThrow(withDetail(/"member0", .*"member7" and 2992 more$/))
+  })
+
   test('its output becomes the claims, the rest of the token stays', async () => {
     const api = await serverWith(tenantSchema)
     const token = await api.verify(await signToken(goodClaims({ tenant: 'acme' })))
