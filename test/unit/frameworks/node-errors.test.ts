@@ -29,6 +29,11 @@ function answerWithTea(_: unknown, __: IncomingMessage, response: ServerResponse
   response.writeHead(418).end('tea')
 }
 
+async function answerLater(_: unknown, __: IncomingMessage, response: ServerResponse): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  response.writeHead(418).end('tea')
+}
+
 async function half(_: IncomingMessage, response: ServerResponse): Promise<void> {
   response.writeHead(200, { 'Content-Length': '100' })
   await new Promise<void>((resolve) => response.write('half', () => resolve()))
@@ -178,11 +183,7 @@ describe('a handler that throws', () => {
   })
 
   test('an onError that answers later is waited for', async () => {
-    const onError = async (_: unknown, __: IncomingMessage, response: ServerResponse): Promise<void> => {
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      response.writeHead(418).end('tea')
-    }
-    expect(await answerOf(fail, { onError })).toMatchObject({ status: 418, body: 'tea' })
+    expect(await answerOf(fail, { onError: answerLater })).toMatchObject({ status: 418, body: 'tea' })
   })
 
   test('after its answer: the answer stands', async () => {
