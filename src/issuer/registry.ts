@@ -250,7 +250,7 @@ function notTaken(introspecting: number): BearwardError {
     introspecting === 0
       ? 'no configured issuer introspects. Configure `introspection` for its issuer, or have it issue JWTs for this API'
       : 'it begins with none of the configured prefixes. Look at `introspection.opaqueTokens.prefixes`'
-  return new BearwardError('token_malformed', `the token is no JWT, and ${why}`)
+  return new BearwardError('token_malformed', `the token is not a JWT, and ${why}`)
 }
 
 function untrusted(identifier: string, expected: string): BearwardError {

@@ -26,7 +26,7 @@ test.each([
     ].join('.'),
     /encrypted|JWE/,
   ],
-  ['an opaque token', 'LmBxP5x9kQ2cVwTn1o5gRz8eYb3uJdAa', /no JWT/],
+  ['an opaque token', 'LmBxP5x9kQ2cVwTn1o5gRz8eYb3uJdAa', /not a JWT/],
 ])('refuses %s, and says so', async (_, token, words) => {
   const { api, upstream } = await tenant()
   const refused = api.verify(token)
