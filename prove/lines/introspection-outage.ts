@@ -132,7 +132,7 @@ async function measureOutage(mode: Mode, { become }: EndpointProcess, proof: Pro
       endedMs = performance.now()
       if (!(error instanceof BearwardError && error.code === 'issuer_unavailable')) throw error
       // By name, since the class is not for users.
-      if (error.cause instanceof Error && error.cause.constructor.name === 'CircuitOpen') openedAt ??= endedMs
+      if (error.detail.includes('left alone for a while')) openedAt ??= endedMs
       // To search every one would be a load of its own.
       if (requests % 20 === 0) proof.emitted.refusal(api, error, token)
     }
