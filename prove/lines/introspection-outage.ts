@@ -131,7 +131,7 @@ async function measureOutage(mode: Mode, { become }: EndpointProcess, proof: Pro
     } catch (error) {
       endedMs = performance.now()
       if (!(error instanceof BearwardError && error.code === 'issuer_unavailable')) throw error
-      // By name, since the class is not for users.
+      // By its words: callers get no class of the inside.
       if (error.detail.includes('left alone for a while')) openedAt ??= endedMs
       // To search every one would be a load of its own.
       if (requests % 20 === 0) proof.emitted.refusal(api, error, token)
