@@ -176,11 +176,6 @@ export function outcomeOf(code: unknown): Outcome | undefined {
   return typeof code === 'string' && Object.hasOwn(outcomes, code) ? outcomes[code as ErrorCode] : undefined
 }
 
-/** Words that the client may read. */
-export function descriptionOf(code: ErrorCode): string {
-  return outcomes[code].description
-}
-
 /** Keeps the runtime from collecting a stack trace; returns what lets it do so again. */
 function stopTracing(): (() => void) | undefined {
   const limit: unknown = Error.stackTraceLimit

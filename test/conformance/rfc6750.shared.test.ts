@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { descriptionOf } from '../../src/errors.ts'
+import { outcomeOf } from '../../src/errors.ts'
 import { anyScope, type ErrorCode, scope } from '../../src/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { goodClaims, NOW, RESOURCE, signToken } from '../fixture/issuer.ts'
@@ -200,7 +200,7 @@ describe('RFC 6750 §3, the challenge', () => {
   })
 
   test.each(CODES)('§3: the description of %s holds only %%x20-21, %%x23-5B and %%x5D-7E', (code) => {
-    expect(descriptionOf(code)).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
+    expect(outcomeOf(code)?.description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
   })
 
   test('§3: answers any bad credentials with a challenge of the scheme Bearer', async () => {

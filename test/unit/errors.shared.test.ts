@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import {
   BearwardError,
-  descriptionOf,
+  outcomeOf,
   type ErrorCode,
   forCaller,
   quote,
@@ -40,9 +40,9 @@ describe('each code has its status, its wire error and its description', () => {
     expect(error).toMatchObject({ code, status, statusCode: status, expose: false, detail: 'for operators' })
     expect(error.error).toBe(wireError)
     // RFC 6750 §3: the characters that error_description may hold.
-    expect(descriptionOf(code)).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
+    expect(outcomeOf(code)?.description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/)
     // Frameworks show `message`. Only the error of a server's set-up speaks to its developer.
-    expect(error.message).toBe(code === 'configuration_invalid' ? 'for operators' : descriptionOf(code))
+    expect(error.message).toBe(code === 'configuration_invalid' ? 'for operators' : outcomeOf(code)?.description)
   })
 
   test('the table holds every code', () => {

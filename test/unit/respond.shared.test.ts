@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BearwardError, descriptionOf, type ErrorCode } from '../../src/errors.ts'
+import { BearwardError, outcomeOf, type ErrorCode } from '../../src/errors.ts'
 import { buildChallenge, type ChallengeResponse, type ChallengeSettings } from '../../src/respond.ts'
 import { scope } from '../../src/index.ts'
 import { fixture } from '../fixture/server.ts'
@@ -146,12 +146,12 @@ describe('a challenge', () => {
     expect(response.status).toBe(401)
     expect(parametersOf(response)).toEqual({
       error: 'invalid_token',
-      error_description: descriptionOf(code),
+      error_description: outcomeOf(code)?.description,
     })
     expect(response.body).toEqual({
       code,
       error: 'invalid_token',
-      error_description: descriptionOf(code),
+      error_description: outcomeOf(code)?.description,
     })
   })
 
