@@ -1,18 +1,13 @@
+import { readdirSync } from 'node:fs'
+import { basename } from 'node:path'
 import { defineConfig } from 'rolldown'
 
-const ENTRY_POINTS = [
-  'index',
-  'frameworks/fetch',
-  'frameworks/node',
-  'stores/cloudflare',
-  'stores/redis',
-  'testing/index',
-]
+const ENTRY_POINTS = readdirSync('src/entry-points').map((file) => basename(file, '.ts'))
 
 // A few files in place of seventy, which Node takes twice as long to find and load. Unlike other bundlers this one leaves
 // constants constant: the engine makes faster code of them.
 export default defineConfig({
-  input: Object.fromEntries(ENTRY_POINTS.map((name) => [name, `src/${name}.ts`])),
+  input: Object.fromEntries(ENTRY_POINTS.map((name) => [name, `src/entry-points/${name}.ts`])),
   external: /^[^./]/,
   platform: 'neutral',
   tsconfig: false,

@@ -20,10 +20,10 @@ const DIST = '../dist'
 const ENTRIES: Readonly<Record<string, string>> = {
   'bearward + bearward/fetch': `
     export { createResourceServer, scope } from '${DIST}/index.js'
-    export { protect } from '${DIST}/frameworks/fetch.js'`,
+    export { protect } from '${DIST}/fetch.js'`,
   'bearward + bearward/node': `
     export { createResourceServer, scope } from '${DIST}/index.js'
-    export { protect } from '${DIST}/frameworks/node.js'`,
+    export { protect } from '${DIST}/node.js'`,
   jose: `export { createRemoteJWKSet, jwtVerify } from 'jose'`,
   oauth4webapi: `export { validateJwtAccessToken } from 'oauth4webapi'`,
   'aws-jwt-verify': `export { JwtVerifier } from 'aws-jwt-verify'`,
@@ -61,7 +61,7 @@ export async function measureUpload(): Promise<string> {
     await writeFile(
       join(directory, 'worker.js'),
       `import { createResourceServer, scope } from '../${DIST}/index.js'
-       import { protect } from '../${DIST}/frameworks/fetch.js'
+       import { protect } from '../${DIST}/fetch.js'
        const api = createResourceServer({
          resource: 'https://api.example.com',
          issuers: [{ issuer: 'https://login.example.com' }],

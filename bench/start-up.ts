@@ -13,8 +13,8 @@ import { claimsFor, createSigningKey, freshString, RESOURCE, signToken } from '.
 const DIST = new URL('../dist/', import.meta.url).href
 
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
-  'bearward + bearward/node': [`${DIST}index.js`, `${DIST}frameworks/node.js`],
-  'bearward + bearward/fetch': [`${DIST}index.js`, `${DIST}frameworks/fetch.js`],
+  'bearward + bearward/node': [`${DIST}index.js`, `${DIST}node.js`],
+  'bearward + bearward/fetch': [`${DIST}index.js`, `${DIST}fetch.js`],
   jose: ['jose'],
   'jose/jwt/verify + jose/jwks/remote': ['jose/jwt/verify', 'jose/jwks/remote'],
   oauth4webapi: ['oauth4webapi'],

@@ -1,5 +1,5 @@
 import type { BearwardError, ErrorCode } from './errors.ts'
-import type { IntrospectionSettings } from './options/introspection.ts'
+import type { IntrospectionSettings } from './parts/introspection/options.ts'
 import type { JsonObject } from './parse/json.ts'
 
 /** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */

@@ -1,15 +1,20 @@
-import { requireTimely } from './access-token.ts'
-import { authorizeToken, type Requirement } from './authorize.ts'
-import { classifyToken } from './classify.ts'
-import { requireTime } from './clock.ts'
-import { requireBinding } from './constrain.ts'
+import { requireTimely } from './token/access-token.ts'
+import { authorizeToken, type Requirement } from './stages/authorize.ts'
+import { classifyToken } from './stages/classify.ts'
+import { requireTime } from './runtime/clock.ts'
+import { requireBinding } from './stages/constrain.ts'
 import { BearwardError, forCaller, isDenial } from './errors.ts'
 import { describeFault, isA } from './faults.ts'
-import { extractCredential, requireCredentialCharacters, requireToken, requireTokenCharacters } from './extract.ts'
+import {
+  extractCredential,
+  requireCredentialCharacters,
+  requireToken,
+  requireTokenCharacters,
+} from './stages/extract.ts'
 import { readForm } from './parse/form.ts'
-import { createHeaderMemo } from './parse/header-memo.ts'
-import { createIntrospection } from './introspect/introspection.ts'
-import { createIssuerRegistry } from './issuer/registry.ts'
+import { createHeaderMemo } from './jws/header-memo.ts'
+import { createIntrospection } from './parts/introspection/introspection.ts'
+import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
 import type { ResourceServerOptions } from './options/public.ts'
 import { parseOptions } from './options/settings.ts'
@@ -24,13 +29,13 @@ import type {
   RequestView,
   UnverifiedJwt,
 } from './pipeline.ts'
-import { buildChallenge, type ChallengeResponse } from './respond.ts'
-import { createScopeExpansion, createScopeReader, rememberScopes } from './scopes.ts'
-import type { SchemaOutput, StandardSchemaV1 } from './standard-schema.ts'
-import { isThenable } from './thenable.ts'
-import { createSharedCache } from './tiers/shared-cache.ts'
-import { verifyJwt } from './verify/jwt.ts'
-import { type CachedToken, createTokenCache } from './verify/token-cache.ts'
+import { buildChallenge, type ChallengeResponse } from './stages/respond.ts'
+import { createScopeExpansion, createScopeReader, rememberScopes } from './token/scopes.ts'
+import type { SchemaOutput, StandardSchemaV1 } from './token/standard-schema.ts'
+import { isThenable } from './runtime/thenable.ts'
+import { createSharedCache } from './parts/shared-tiers/shared-cache.ts'
+import { verifyJwt } from './stages/verify/jwt.ts'
+import { type CachedToken, createTokenCache } from './stages/verify/token-cache.ts'
 
 /** The claims that come out of a schema, or plain JSON without one. */
 export type ClaimsOf<Schema> = Schema extends StandardSchemaV1 ? SchemaOutput<Schema> : JwtClaims

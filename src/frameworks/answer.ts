@@ -1,5 +1,5 @@
 import type { ResourceServer } from '../resource-server.ts'
-import type { ChallengeResponse } from '../respond.ts'
+import type { ChallengeResponse } from '../stages/respond.ts'
 
 /** An answer that an adapter gives itself, for its framework to send. */
 export interface Answer {

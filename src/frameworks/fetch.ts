@@ -1,4 +1,4 @@
-import type { Requirement } from '../authorize.ts'
+import type { Requirement } from '../stages/authorize.ts'
 import { BearwardError, isDenial } from '../errors.ts'
 import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Requirement } from '../authorize.ts'
+import type { Requirement } from '../stages/authorize.ts'
 import { BearwardError, isDenial } from '../errors.ts'
 import {
   boolean,
@@ -15,10 +15,8 @@ import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
 import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
-import { createForwarding, type ForwardedField, trustedProxies, type TrustedProxies } from './forwarded.ts'
+import { createForwarding, trustedProxies, type TrustedProxies } from './forwarded.ts'
 import { readFormAhead } from './node-form.ts'
-
-export type { ForwardedField, TrustedProxies }
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (

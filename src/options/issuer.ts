@@ -1,5 +1,5 @@
-import { type IntrospectionSettings, parseIntrospection } from './introspection.ts'
-import { ASYMMETRIC_ALGORITHMS } from '../algorithms.ts'
+import { type IntrospectionSettings, parseIntrospection } from '../parts/introspection/options.ts'
+import { ASYMMETRIC_ALGORITHMS } from '../jws/algorithms.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,

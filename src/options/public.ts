@@ -2,7 +2,7 @@ import type { ClientAuthentication, IntrospectionDialect } from './introspection
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
 import type { BearwardEvent, CallContext } from '../pipeline.ts'
 import type { CacheTier } from '../stores/cache-tier.ts'
-import type { StandardSchemaV1 } from '../standard-schema.ts'
+import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 
 /** What `createResourceServer` takes. Unknown options are refused. */
 export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefined = undefined> {

@@ -1,7 +1,7 @@
 import type { BearwardEvent } from '../pipeline.ts'
-import type { StandardSchemaV1 } from '../standard-schema.ts'
-import { isAsync } from '../thenable.ts'
-import { createClock } from '../clock.ts'
+import type { StandardSchemaV1 } from '../token/standard-schema.ts'
+import { isAsync } from '../runtime/thenable.ts'
+import { createClock } from '../runtime/clock.ts'
 import {
   arrayOf,
   boolean,
@@ -19,9 +19,9 @@ import {
   texts,
   withDefault,
 } from './checks.ts'
-import { requireDistinctPrefixes } from './introspection.ts'
+import { requireDistinctPrefixes } from '../parts/introspection/options.ts'
 import { type IssuerSettings, parseIssuer } from './issuer.ts'
-import { parseTiers, type TierSettings } from './tiers.ts'
+import { parseTiers, type TierSettings } from '../parts/shared-tiers/options.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
 import type { FetchFunction, IssuerResolver, ResourceServerOptions } from './public.ts'
 

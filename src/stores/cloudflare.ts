@@ -2,8 +2,6 @@ import { functionOf, integerBetween, misconfigured, objectOf, show, withDefault 
 import { isObject } from '../parse/json.ts'
 import type { CacheTier } from './cache-tier.ts'
 
-export type { CacheTier, TierExpiry } from './cache-tier.ts'
-
 /** What is needed of the Cache API: `caches.default` is one, and so is what `caches.open()` gives. */
 export interface CacheLike {
   readonly match: (url: string) => Promise<{ readonly text: () => Promise<string> } | undefined>

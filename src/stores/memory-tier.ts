@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { createClock } from '../clock.ts'
+import { createClock } from '../runtime/clock.ts'
 import { functionOf, integerBetween, objectOf, withDefault } from '../options/checks.ts'
 import type { CacheTier } from './cache-tier.ts'
 

@@ -2,8 +2,6 @@ import { headerText, integerBetween, misconfigured, objectOf, kindOf, withDefaul
 import { isObject } from '../parse/json.ts'
 import type { CacheTier } from './cache-tier.ts'
 
-export type { CacheTier, TierExpiry } from './cache-tier.ts'
-
 /** What is needed of a Redis or Valkey client: those of `ioredis` and `redis` have it, single or cluster. */
 export type RedisClient = RedisReads & (RedisExpiryOfIoredis | RedisExpiryOfNodeRedis)
 

@@ -4,7 +4,7 @@ import { endpointFault } from '../options/checks.ts'
 import type { FetchFunction } from '../options/public.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
 import { readBytes } from '../parse/read-bytes.ts'
-import { waitTurn } from './turns.ts'
+import { waitTurn } from '../runtime/turns.ts'
 
 /** An upstream's answer that is not what was asked for. */
 export class UpstreamFault extends Fault {

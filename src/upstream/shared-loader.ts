@@ -1,7 +1,7 @@
 import type { CallContext } from '../pipeline.ts'
 import { shareError } from '../errors.ts'
 import { Fault } from '../faults.ts'
-import { unref } from './timer.ts'
+import { unref } from '../runtime/timer.ts'
 
 /** One load at a time, shared by all who ask while it runs. */
 export interface SharedLoader<T> {

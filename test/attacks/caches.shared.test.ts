@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions, type TrustedIssuer } from '../../src/index.ts'
+import { createResourceServer, type ResourceServerOptions, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import {
   base64url,
   fakeUpstream,

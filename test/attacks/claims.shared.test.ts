@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { allOf, claim, type ResourceServerOptions, scope } from '../../src/index.ts'
+import { allOf, claim, type ResourceServerOptions, scope } from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signRaw, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 import { expectRefused, goodHeader } from './forge.ts'

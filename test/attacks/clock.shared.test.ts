@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, memoryTier, type ResourceServerOptions } from '../../src/index.ts'
+import { createResourceServer, memoryTier, type ResourceServerOptions } from '../../src/entry-points/index.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf } from '../fixture/server.ts'
 import { withDetail } from '../fixture/detail.ts'

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { ResourceServerOptions } from '../../src/index.ts'
+import type { ResourceServerOptions } from '../../src/entry-points/index.ts'
 import { base64url, goodClaims, ISSUER, signingKey } from '../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../fixture/server.ts'
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { protect } from '../../src/frameworks/node.ts'
-import { BearwardError, type BearwardEvent, createResourceServer } from '../../src/index.ts'
+import { BearwardError, type BearwardEvent, createResourceServer } from '../../src/entry-points/index.ts'
 import { expectLinear } from '../fixture/growth.ts'
 import { ENDPOINT, goodAnswer, introspecting, opaque } from '../fixture/introspection.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'

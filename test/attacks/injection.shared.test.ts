@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BearwardError, deny, type Requirement, scope } from '../../src/index.ts'
+import { BearwardError, deny, type Requirement, scope } from '../../src/entry-points/index.ts'
 import { base64url, goodClaims, ISSUER, NOW, RESOURCE, signRaw, signToken } from '../fixture/issuer.ts'
 import { ask, parseChallenges } from '../fixture/reply.ts'
 import { fixture, type Fixture } from '../fixture/server.ts'

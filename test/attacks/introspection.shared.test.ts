@@ -6,7 +6,7 @@ import {
   type IntrospectionDialect,
   type IntrospectionOptions,
   type ResourceServer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import {
   CLIENT_ID,
   CLIENT_SECRET,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import { createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import {
   fakeUpstream,
   goodClaims,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { BearwardError } from '../../src/index.ts'
+import { BearwardError } from '../../src/entry-points/index.ts'
 import { signToken } from '../fixture/issuer.ts'
 import { findLeaks } from '../fixture/leak-watch.ts'
 import { keepSecret } from '../fixture/secrets.ts'

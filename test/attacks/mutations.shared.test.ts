@@ -1,6 +1,6 @@
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
-import { BearwardError } from '../../src/index.ts'
+import { BearwardError } from '../../src/entry-points/index.ts'
 import {
   base64url,
   goodClaims,

@@ -8,7 +8,7 @@ import {
   type IntrospectionDialect,
   type ResourceServerOptions,
   type TrustedIssuer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { CLIENT_SECRET, introspecting, opaque, searchWhatWasEmitted, settle } from '../fixture/introspection.ts'

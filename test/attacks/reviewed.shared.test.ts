@@ -9,7 +9,7 @@ import {
   granted,
   type RequestView,
   type TrustedIssuer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { goodClaims, fakeUpstream, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { anyScope, type Requirement, type ResourceServerOptions, scope } from '../../src/index.ts'
+import { anyScope, type Requirement, type ResourceServerOptions, scope } from '../../src/entry-points/index.ts'
 import { goodClaims, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

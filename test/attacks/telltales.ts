@@ -7,7 +7,7 @@ import {
   clientSecretPost,
   privateKeyJwt,
   type ResourceServer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { goodAnswer } from '../fixture/introspection.ts'
 import { base64url, ISSUER, signingKey } from '../fixture/issuer.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { clientSecretBasic, createResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import { clientSecretBasic, createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf } from '../fixture/server.ts'
 

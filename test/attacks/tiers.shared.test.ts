@@ -5,7 +5,7 @@ import {
   createResourceServer,
   type ResourceServer,
   type ResourceServerOptions,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import {
   fakeUpstream,
   type FakeUpstream,

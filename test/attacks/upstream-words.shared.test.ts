@@ -7,7 +7,7 @@ import {
   type IntrospectionDialect,
   memoryTier,
   type ResourceServerOptions,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { goodAnswer, introspecting, type IntrospectionSetup } from '../fixture/introspection.ts'
 import { goodClaims, ISSUER, RESOURCE, signToken } from '../fixture/issuer.ts'

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clientSecretPost, createResourceServer } from '../../src/index.ts'
+import { clientSecretPost, createResourceServer } from '../../src/entry-points/index.ts'
 import { type FaultyServer, faultyServer } from '../fixture/faulty-server.ts'
 import { CLIENT_ID, introspecting } from '../fixture/introspection.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ResourceServer } from '../../src/index.ts'
+import type { ResourceServer } from '../../src/entry-points/index.ts'
 import { goodAnswer, introspecting, opaque } from '../fixture/introspection.ts'
 import { goodClaims, NOW, signToken } from '../fixture/issuer.ts'
 import { fixture } from '../fixture/server.ts'

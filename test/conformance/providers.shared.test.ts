@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { type AccessToken, claim, createResourceServer, type Requirement, type TrustedIssuer } from '../../src/index.ts'
+import {
+  type AccessToken,
+  claim,
+  createResourceServer,
+  type Requirement,
+  type TrustedIssuer,
+} from '../../src/entry-points/index.ts'
 import { NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf } from '../fixture/server.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BearwardError, createResourceServer } from '../../src/index.ts'
+import { BearwardError, createResourceServer } from '../../src/entry-points/index.ts'
 import ed25519 from '../vectors/cookbook/curve25519/jws.json' with { type: 'json' }
 import rsaPkcs1 from '../vectors/cookbook/jws/4_1.rsa_v15_signature.json' with { type: 'json' }
 import rsaPss from '../vectors/cookbook/jws/4_2.rsa-pss_signature.json' with { type: 'json' }
@@ -19,8 +19,8 @@ import rfc7515 from '../vectors/rfc/rfc7515.json' with { type: 'json' }
 import rfc8037 from '../vectors/rfc/rfc8037.json' with { type: 'json' }
 import rfc9068 from '../vectors/rfc/rfc9068.json' with { type: 'json' }
 import { signingKey, signToken } from '../fixture/issuer.ts'
-import { ASYMMETRIC_ALGORITHMS } from '../../src/algorithms.ts'
-import { usableKeys } from '../../src/issuer/usable-keys.ts'
+import { ASYMMETRIC_ALGORITHMS } from '../../src/jws/algorithms.ts'
+import { usableKeys } from '../../src/stages/issuer/usable-keys.ts'
 import { verifyJws } from './signature-level.ts'
 
 const PRIVATE_MEMBERS = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi'])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { anyScope, scope } from '../../src/index.ts'
+import { anyScope, scope } from '../../src/entry-points/index.ts'
 import { goodClaims, signToken } from '../fixture/issuer.ts'
 import { ask } from '../fixture/reply.ts'
 import { fixture } from '../fixture/server.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { outcomeOf } from '../../src/errors.ts'
-import { anyScope, type ErrorCode, scope } from '../../src/index.ts'
+import { anyScope, type ErrorCode, scope } from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { goodClaims, NOW, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { ask } from '../fixture/reply.ts'

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { createResourceServer } from '../../src/index.ts'
+import { createResourceServer } from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, RESOURCE, type SigningKey, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

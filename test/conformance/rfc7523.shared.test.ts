@@ -1,6 +1,6 @@
 import { exportJWK, exportPKCS8, exportSPKI, generateKeyPair, importSPKI, type JWK, jwtVerify } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { type ClientAuthentication, clientSecretJwt, privateKeyJwt } from '../../src/index.ts'
+import { type ClientAuthentication, clientSecretJwt, privateKeyJwt } from '../../src/entry-points/index.ts'
 import {
   CLIENT_ID,
   goodAnswer,

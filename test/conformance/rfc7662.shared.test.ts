@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { withDetail } from '../fixture/detail.ts'
-import { clientSecretPost, tlsClientAuth } from '../../src/index.ts'
+import { clientSecretPost, tlsClientAuth } from '../../src/entry-points/index.ts'
 import {
   CLIENT_ID,
   CLIENT_SECRET,

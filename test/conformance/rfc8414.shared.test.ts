@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import { createResourceServer, type ResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import {
   fakeUpstream,
   type FakeUpstream,

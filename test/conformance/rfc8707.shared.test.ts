@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions } from '../../src/index.ts'
+import { createResourceServer, type ResourceServerOptions } from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

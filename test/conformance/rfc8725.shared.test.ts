@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer } from '../../src/index.ts'
+import { createResourceServer } from '../../src/entry-points/index.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, scope } from '../../src/index.ts'
+import { createResourceServer, scope } from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { ISSUER, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { ask, parseChallenges } from '../fixture/reply.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { withDetail } from '../fixture/detail.ts'
-import { clientSecretBasic, type IntrospectionOptions } from '../../src/index.ts'
+import { clientSecretBasic, type IntrospectionOptions } from '../../src/entry-points/index.ts'
 import {
   CLIENT_ID,
   CLIENT_SECRET,

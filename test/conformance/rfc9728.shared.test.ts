@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions, scope } from '../../src/index.ts'
+import { createResourceServer, type ResourceServerOptions, scope } from '../../src/entry-points/index.ts'
 import { metadataHandler, protect } from '../../src/frameworks/fetch.ts'
 import { goodClaims, ISSUER, NOW, NOW_MS, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { ask, parseChallenges } from '../fixture/reply.ts'

@@ -1,10 +1,10 @@
-import { ASYMMETRIC_ALGORITHMS } from '../../src/algorithms.ts'
+import { ASYMMETRIC_ALGORITHMS } from '../../src/jws/algorithms.ts'
 import { BearwardError } from '../../src/errors.ts'
-import { snapshotOf, usableKeys } from '../../src/issuer/usable-keys.ts'
+import { snapshotOf, usableKeys } from '../../src/stages/issuer/usable-keys.ts'
 import { decodeBase64url } from '../../src/parse/base64url.ts'
 import { parseStrictObject } from '../../src/parse/json.ts'
 import type { Issuer, JwtClaims, KeySource, Unverified, UnverifiedJwt } from '../../src/pipeline.ts'
-import { requireAlgorithm, verifySignature } from '../../src/signature.ts'
+import { requireAlgorithm, verifySignature } from '../../src/jws/signature.ts'
 
 /**
  * Checks a compact JWS by bearward's own base64url, key selection and signature check, and by nothing else: the payloads of

@@ -1,6 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { BearwardError, createResourceServer } from '../../src/index.ts'
+import { BearwardError, createResourceServer } from '../../src/entry-points/index.ts'
 import document from '../vectors/wycheproof/resource-server.json' with { type: 'json' }
 import { NOW_MS, signingKey } from '../fixture/issuer.ts'
 import { verifyJws } from './signature-level.ts'

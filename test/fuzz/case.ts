@@ -1,4 +1,4 @@
-import { type AccessToken, BearwardError } from '../../src/index.ts'
+import { type AccessToken, BearwardError } from '../../src/entry-points/index.ts'
 import type { ExpectedToken } from './oracle/claims.ts'
 import type { Judgement } from './oracle/token.ts'
 import type { Prepared, Subject } from './subject.ts'

@@ -1,4 +1,4 @@
-import type { TrustedIssuer } from '../../src/index.ts'
+import type { TrustedIssuer } from '../../src/entry-points/index.ts'
 import { type KeyName, publicJwk } from './keys.ts'
 
 /** The frozen moment of every case, in seconds: 2026-01-01T00:00:00Z. */

@@ -1,5 +1,5 @@
 import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
-import { type AccessToken, BearwardError, type ResourceServer } from '../../src/index.ts'
+import { type AccessToken, BearwardError, type ResourceServer } from '../../src/entry-points/index.ts'
 import { ISSUERS, NOW, TOLERANCE_SECONDS } from './issuers.ts'
 import { publicJwk } from './keys.ts'
 import type { Tamper } from './subject.ts'

@@ -1,4 +1,4 @@
-import type { AccessToken, ResourceServer } from '../../src/index.ts'
+import type { AccessToken, ResourceServer } from '../../src/entry-points/index.ts'
 import { NOW, RESOURCE, TOLERANCE_SECONDS } from './issuers.ts'
 import type { Judgement } from './oracle/token.ts'
 import type { Random } from './random.ts'

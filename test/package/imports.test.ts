@@ -3,10 +3,10 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { codeOf, importsOf, modulesIn, reachedFrom, ROOT, sourceGraph } from './sources.ts'
 
-const CORE = ['dist/index.js', 'dist/frameworks/fetch.js']
+const CORE = ['dist/index.js', 'dist/fetch.js']
 /** What stands beside the core, and is imported by itself. */
-const DRIVERS = ['dist/stores/cloudflare.js', 'dist/stores/redis.js']
-const WEB_ONLY = [...CORE, ...DRIVERS, 'dist/testing/index.js']
+const DRIVERS = ['dist/cloudflare.js', 'dist/redis.js']
+const WEB_ONLY = [...CORE, ...DRIVERS, 'dist/testing.js']
 const STAGES = ['extract', 'classify', 'issuer', 'verify', 'introspect', 'constrain', 'authorize', 'respond']
 
 /** The stage that a source file belongs to: a file of that name, or a folder. */
@@ -53,7 +53,7 @@ describe('the compiled core', () => {
   })
 
   test('comes in a few files: to find and load a file costs Node more than to run it', () => {
-    for (const entry of [...WEB_ONLY, 'dist/frameworks/node.js']) {
+    for (const entry of [...WEB_ONLY, 'dist/node.js']) {
       expect(reachedFrom(join(ROOT, entry)).files.length).toBeLessThan(6)
     }
   })
@@ -78,7 +78,7 @@ describe('the compiled core', () => {
   })
 
   test('bearward/node alone knows Node, and is reached from nowhere else', () => {
-    const { packages } = reachedFrom(join(ROOT, 'dist/frameworks/node.js'))
+    const { packages } = reachedFrom(join(ROOT, 'dist/node.js'))
     for (const name of packages) expect(name).toMatch(/^(jose\/.+|lru-cache|node:.+)$/)
     for (const entry of WEB_ONLY) {
       expect(modulesOf(entry).filter((path) => path.startsWith('frameworks/node'))).toEqual([])
@@ -87,19 +87,16 @@ describe('the compiled core', () => {
 })
 
 describe('the tiers for Cloudflare and Redis, and the contract for users’ tests', () => {
-  test.each([...DRIVERS, 'dist/testing/index.js'])(
-    '%s reaches no package, no stage and no resource server',
-    (entry) => {
-      const { files, packages } = reachedFrom(join(ROOT, entry))
-      expect(packages).toEqual([])
-      const paths = modulesIn(files)
-      expect(paths).not.toEqual([])
-      expect(paths.filter((path) => stageOf(path) !== undefined || mayKnowStages(path))).toEqual([])
-    },
-  )
+  test.each([...DRIVERS, 'dist/testing.js'])('%s reaches no package, no stage and no resource server', (entry) => {
+    const { files, packages } = reachedFrom(join(ROOT, entry))
+    expect(packages).toEqual([])
+    const paths = modulesIn(files)
+    expect(paths).not.toEqual([])
+    expect(paths.filter((path) => stageOf(path) !== undefined || mayKnowStages(path))).toEqual([])
+  })
 
   test('are reached from nowhere else: whoever does not use them does not load them', () => {
-    for (const entry of [...CORE, 'dist/frameworks/node.js']) {
+    for (const entry of [...CORE, 'dist/node.js']) {
       const beside = [...DRIVERS.map((path) => relative('dist', path).replace(/\.js$/, '.ts')), 'testing/']
       expect(modulesOf(entry).filter((path) => beside.some((start) => path.startsWith(start)))).toEqual([])
     }

@@ -8,9 +8,9 @@ type Entry = string | { readonly types: string; readonly default: string }
 const entries = Object.entries(manifest.exports as Record<string, Entry>)
 const modules = entries.flatMap(([name, entry]) => (typeof entry === 'string' ? [] : [[name, entry] as const]))
 
-/** The source of a compiled file. */
+/** The source of a compiled entry point. */
 function sourceOf(compiled: string): string {
-  return compiled.replace('./dist/', 'src/').replace(/\.js$/, '.ts')
+  return compiled.replace('./dist/', 'src/entry-points/').replace(/\.js$/, '.ts')
 }
 
 /** Name → the doc comment in front of its declaration, if there is one. */
@@ -60,7 +60,7 @@ describe('package.json', () => {
     (_, { types, default: code }) => {
       expect(existsSync(join(ROOT, types))).toBe(true)
       expect(existsSync(join(ROOT, code))).toBe(true)
-      expect(types.replace(/\.d\.ts$/, '.js')).toBe(code)
+      expect(types.replace('entry-points/', '').replace(/\.d\.ts$/, '.js')).toBe(code)
       expect(existsSync(join(ROOT, sourceOf(code)))).toBe(true)
     },
   )
@@ -131,11 +131,11 @@ describe('what is handed out', () => {
       'scope',
       'tlsClientAuth',
     ])
-    expect(await valuesOf('dist/frameworks/fetch.js')).toEqual(['metadataHandler', 'protect'])
-    expect(await valuesOf('dist/frameworks/node.js')).toEqual(['metadataHandler', 'protect'])
-    expect(await valuesOf('dist/stores/cloudflare.js')).toEqual(['cacheApiTier', 'kvTier'])
-    expect(await valuesOf('dist/stores/redis.js')).toEqual(['redisTier'])
-    expect(await valuesOf('dist/testing/index.js')).toEqual(['cacheTierContract'])
+    expect(await valuesOf('dist/fetch.js')).toEqual(['metadataHandler', 'protect'])
+    expect(await valuesOf('dist/node.js')).toEqual(['metadataHandler', 'protect'])
+    expect(await valuesOf('dist/cloudflare.js')).toEqual(['cacheApiTier', 'kvTier'])
+    expect(await valuesOf('dist/redis.js')).toEqual(['redisTier'])
+    expect(await valuesOf('dist/testing.js')).toEqual(['cacheTierContract'])
   })
 })
 

@@ -2,7 +2,7 @@
 // metadata, with an http: identifier, and sends `auth_time` as text. RFC 7519 §4.1.1: `iss` is any StringOrURI, compared;
 // RFC 9068 §2.2.1: `auth_time` only informs.
 import { expect, test } from 'vitest'
-import type { TrustedIssuer } from '../../src/index.ts'
+import type { TrustedIssuer } from '../../src/entry-points/index.ts'
 import { fakeUpstream, NOW, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
 

@@ -1,7 +1,7 @@
 // ory/hydra#1762, ory/hydra#1934, casdoor/casdoor#3399: introspection answers `token_type: "access_token"`. RFC 7662 §2.2: the
 // type is one of RFC 6749 §5.1, so Bearer or DPoP; the other values of such servers tell a refresh token.
 import { expect, test } from 'vitest'
-import type { IntrospectionDialect } from '../../src/index.ts'
+import type { IntrospectionDialect } from '../../src/entry-points/index.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { goodAnswer, introspecting, opaque } from '../fixture/introspection.ts'
 import { codeOf } from '../fixture/server.ts'

@@ -2,7 +2,7 @@
 // proxy's own. RFC 6750 §2 knows neither, so `protect` takes it from neither by itself; whoever wants to rewrites the request,
 // or calls `verify`, `authorize` and `challenge`. RFC 6750 §3.1: a request without a token gets no error code.
 import { expect, test } from 'vitest'
-import { BearwardError, type ResourceServer, scope } from '../../src/index.ts'
+import { BearwardError, type ResourceServer, scope } from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { RESOURCE, signToken } from '../fixture/issuer.ts'
 import { parseChallenges } from '../fixture/reply.ts'

@@ -2,7 +2,7 @@
 // public host, and the API reaches Keycloak under an internal one. RFC 7519 §4.1.1: `iss` is compared, not resolved. Plain http
 // counts only where the operator said so (RFC 8414 §2 wants https).
 import { expect, test } from 'vitest'
-import { createResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import { createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { fakeUpstream, type FakeUpstream, NOW, signingKey, signToken, wellKnown } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'

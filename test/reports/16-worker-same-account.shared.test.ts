@@ -2,7 +2,7 @@
 // Worker of its account: it gets a 404 with "error code: 1042". That says nothing about the token, so it is a 503 and no 401
 // (RFC 9110 §15.6.4); a service binding is the way there.
 import { expect, test } from 'vitest'
-import { createResourceServer, type FetchFunction } from '../../src/index.ts'
+import { createResourceServer, type FetchFunction } from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { fakeUpstream, NOW, NOW_MS, signingKey, signToken } from '../fixture/issuer.ts'

@@ -2,7 +2,7 @@
 // redirects. RFC 8414 §2: the address must be https; a redirect would let whoever answers there choose other keys. So neither
 // is asked: an outage, and the operator is told why.
 import { expect, test } from 'vitest'
-import type { TrustedIssuer } from '../../src/index.ts'
+import type { TrustedIssuer } from '../../src/entry-points/index.ts'
 import { withDetail } from '../fixture/detail.ts'
 import {
   type FakeUpstream,

@@ -2,7 +2,7 @@
 // an API gateway carry header names in any case, several values as an array, or no headers at all. RFC 9110 §5.1: names have no
 // case; RFC 6750 §3.1: two credentials are a malformed request. None of it may crash the function.
 import { expect, test } from 'vitest'
-import { BearwardError, type RequestView } from '../../src/index.ts'
+import { BearwardError, type RequestView } from '../../src/entry-points/index.ts'
 import { RESOURCE, signToken } from '../fixture/issuer.ts'
 import { fixture } from '../fixture/server.ts'
 

@@ -4,7 +4,7 @@
  */
 import type { Answer } from '../fixture/loopback-issuer.ts'
 import { faultyServer, pour, trickle } from '../fixture/faulty-server.ts'
-import { createResourceServer, type TrustedIssuer } from '../../src/index.ts'
+import { createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
 
 const ISSUER = 'https://login.example.com'
 const server = await faultyServer(() => ({ keys: [], active: false, issuer: ISSUER, jwks_uri: server.url }))

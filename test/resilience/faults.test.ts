@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { BearwardError } from '../../src/index.ts'
+import { BearwardError } from '../../src/entry-points/index.ts'
 import { type FaultyServer, faultyServer, pour, trickle } from '../fixture/faulty-server.ts'
 import { signingKey } from '../fixture/issuer.ts'
 import type { Answer } from '../fixture/loopback-issuer.ts'

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { createResourceServer } from '../../src/index.ts'
+import { createResourceServer } from '../../src/entry-points/index.ts'
 import { goodClaims, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { type Answer, loopbackIssuer, type LoopbackIssuer } from '../fixture/loopback-issuer.ts'
 import { codeOf } from '../fixture/server.ts'

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterAll, describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServer, type ResourceServerOptions } from '../../src/index.ts'
+import { createResourceServer, type ResourceServer, type ResourceServerOptions } from '../../src/entry-points/index.ts'
 import { base64url, goodClaims, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { loopbackIssuer, type LoopbackIssuer } from '../fixture/loopback-issuer.ts'
 import { codeOf } from '../fixture/server.ts'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServer } from '../../src/index.ts'
+import { createResourceServer, type ResourceServer } from '../../src/entry-points/index.ts'
 import { goodClaims, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { loopbackIssuer, type LoopbackIssuer } from '../fixture/loopback-issuer.ts'
 import { codeOf } from '../fixture/server.ts'

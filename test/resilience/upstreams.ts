@@ -5,7 +5,7 @@ import {
   type ResourceServer,
   type ResourceServerOptions,
   type TrustedIssuer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import type { FetchFunction } from '../../src/options/public.ts'
 import { type FaultyServer, faultyServer } from '../fixture/faulty-server.ts'
 import { goodAnswer, opaque } from '../fixture/introspection.ts'

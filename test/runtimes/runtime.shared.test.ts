@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createResourceServer } from '../../src/index.ts'
+import { createResourceServer } from '../../src/entry-points/index.ts'
 
 test('this file runs in a runtime that is supported', () => {
   const { navigator } = globalThis

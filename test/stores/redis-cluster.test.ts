@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisTier } from '../../src/stores/redis.ts'
-import { cacheTierContract } from '../../src/testing/index.ts'
+import { cacheTierContract } from '../../src/entry-points/testing.ts'
 import { jwt, sealedMember } from '../fixture/fleet.ts'
 import { opaque, searchWhatWasEmitted } from '../fixture/introspection.ts'
 import { clientKinds, type OpenClient } from '../fixture/redis-clients.ts'

@@ -1,7 +1,7 @@
 // @module-tag redis-server
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CacheTier } from '../../src/index.ts'
+import type { CacheTier } from '../../src/entry-points/index.ts'
 import { redisTier } from '../../src/stores/redis.ts'
 import { jwt, member, type Member, sealedMember } from '../fixture/fleet.ts'
 import { opaque, searchWhatWasEmitted } from '../fixture/introspection.ts'

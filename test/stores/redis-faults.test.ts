@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import type { CacheTier } from '../../src/index.ts'
+import type { CacheTier } from '../../src/entry-points/index.ts'
 import { redisTier } from '../../src/stores/redis.ts'
 import { counted, jwt, type Member, sealedMember } from '../fixture/fleet.ts'
 import { goodAnswer, opaque, searchWhatWasEmitted } from '../fixture/introspection.ts'

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { redisTier } from '../../src/stores/redis.ts'
-import { cacheTierContract } from '../../src/testing/index.ts'
+import { cacheTierContract } from '../../src/entry-points/testing.ts'
 import { clientKinds, type OpenClient } from '../fixture/redis-clients.ts'
 import { type RedisServer, startRedis } from '../fixture/redis-server.ts'
 

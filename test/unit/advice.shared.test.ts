@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { claim, createResourceServer, type ResourceServerOptions } from '../../src/index.ts'
+import { claim, createResourceServer, type ResourceServerOptions } from '../../src/entry-points/index.ts'
 import { quoteSome } from '../../src/errors.ts'
 import { goodHeader } from '../attacks/forge.ts'
 import { withDetail } from '../fixture/detail.ts'

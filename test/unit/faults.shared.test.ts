@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { BearwardError } from '../../src/index.ts'
+import { BearwardError } from '../../src/entry-points/index.ts'
 import { describeFault, Fault, isA, nameOf, repeatsAny, withoutSecrets } from '../../src/faults.ts'
 
 const LONG = 'abcdefghijklmnopqrstABCDEFGHIJKLMNOPQRST0123456789'

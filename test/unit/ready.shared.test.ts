@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { BearwardError } from '../../src/errors.ts'
-import { memoryTier } from '../../src/index.ts'
+import { memoryTier } from '../../src/entry-points/index.ts'
 import { ENDPOINT } from '../fixture/introspection.ts'
 import { ISSUER, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../fixture/server.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { allOf, BearwardError, claim, createResourceServer, deny, scope } from '../../src/index.ts'
+import { allOf, BearwardError, claim, createResourceServer, deny, scope } from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW_MS, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { fixture } from '../fixture/server.ts'
 

@@ -7,7 +7,7 @@ import {
   type ResourceServer,
   scope,
   type TrustedIssuer,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { base64url, goodClaims, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, type Fixture, fixture } from '../fixture/server.ts'
 

@@ -1,14 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
-/** Bundles a Worker into one module; `library` stands in for `src/index.ts` and for `bearward`. */
+/** Bundles a Worker into one module; `library` stands in for the index of `src` and for `bearward`. */
 export async function bundleWorker(entry: URL, library?: URL): Promise<string> {
   const replacement = library && fileURLToPath(library)
   const built = await build({
     configFile: false,
     logLevel: 'silent',
     ...(replacement !== undefined && {
-      resolve: { alias: [{ find: /^(bearward|.*\/src\/index\.ts)$/, replacement }] },
+      resolve: { alias: [{ find: /^(bearward|.*\/src\/entry-points\/index\.ts)$/, replacement }] },
     }),
     build: {
       write: false,

@@ -1,4 +1,4 @@
-import { clientSecretBasic, createResourceServer, type IntrospectionOptions } from '../../src/index.ts'
+import { clientSecretBasic, createResourceServer, type IntrospectionOptions } from '../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
 
 function server(introspection: Partial<IntrospectionOptions> = {}) {

@@ -6,7 +6,7 @@ import {
   createResourceServer,
   type ResourceServer,
   type ResourceServerOptions,
-} from '../../src/index.ts'
+} from '../../src/entry-points/index.ts'
 import { cacheApiTier, kvTier, type KvNamespaceLike } from '../../src/stores/cloudflare.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
 

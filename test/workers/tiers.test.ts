@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { BearwardEvent } from '../../src/index.ts'
+import type { BearwardEvent } from '../../src/entry-points/index.ts'
 import { goodAnswer } from '../fixture/introspection.ts'
 import { goodClaims, signingKey, signToken } from '../fixture/issuer.ts'
 import { bundleWorker } from './bundle.ts'

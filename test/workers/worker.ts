@@ -1,4 +1,4 @@
-import { createResourceServer } from '../../src/index.ts'
+import { createResourceServer } from '../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
 
 let skewMs = 0

@@ -1,4 +1,4 @@
-import { createResourceServer, type ResourceServer } from '../../../src/index.ts'
+import { createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { bytesOf } from '../bytes.ts'
 import { NOW, RESOURCE, TOLERANCE_SECONDS } from '../issuers.ts'
 import { mutateObject, type Vocabulary } from '../json-text.ts'

@@ -1,4 +1,4 @@
-import { createResourceServer, type ResourceServer } from '../../../src/index.ts'
+import { createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { ANSWER_TYPES, type AnswerRecipe, answerOf } from '../answers.ts'
 import { bytesOf } from '../bytes.ts'
 import { BASES, makeToken } from '../compact.ts'

@@ -1,4 +1,4 @@
-import { createResourceServer, type RequestView } from '../../../src/index.ts'
+import { createResourceServer, type RequestView } from '../../../src/entry-points/index.ts'
 import { BASES, makeToken, type TokenRecipe } from '../compact.ts'
 import { asTrusted, ISSUERS, NOW, RESOURCE } from '../issuers.ts'
 import { judgeRequest, type SeenRequest } from '../oracle/request.ts'

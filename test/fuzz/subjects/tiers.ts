@@ -1,4 +1,4 @@
-import { type CacheTier, createResourceServer, type ResourceServer } from '../../../src/index.ts'
+import { type CacheTier, createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { BASES, makeToken } from '../compact.ts'
 import { base64urlOf, binaryOfBytes, bytesOf } from '../bytes.ts'
 import { type FuzzedIssuer, NOW } from '../issuers.ts'

@@ -1,4 +1,4 @@
-import { createResourceServer } from '../../../src/index.ts'
+import { createResourceServer } from '../../../src/entry-points/index.ts'
 import { BASES, type Edit, makeToken, SPELLINGS, type TokenRecipe } from '../compact.ts'
 import { asTrusted, ISSUERS } from '../issuers.ts'
 import { mutateObject, mutateText } from '../json-text.ts'

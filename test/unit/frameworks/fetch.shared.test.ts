@@ -10,7 +10,7 @@ import {
   type ResourceServerOptions,
   scope,
   type StandardSchemaV1,
-} from '../../../src/index.ts'
+} from '../../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signToken } from '../../fixture/issuer.ts'
 import { type Fixture, fixture } from '../../fixture/server.ts'
 

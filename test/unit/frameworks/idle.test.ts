@@ -7,7 +7,7 @@ const source = (path: string): string => JSON.stringify(new URL(`../../../${path
 const script = `
   import { createServer } from 'node:http'
   import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-  import { createResourceServer } from ${source('src/index.ts')}
+  import { createResourceServer } from ${source('src/entry-points/index.ts')}
 
   const { privateKey, publicKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), kid: 'key-1' }
@@ -53,7 +53,7 @@ test('an idle process that made a resource server and verified a token exits by 
 
 test('a process that only made a resource server exits by itself', async () => {
   const made = `
-    import { createResourceServer } from ${source('src/index.ts')}
+    import { createResourceServer } from ${source('src/entry-points/index.ts')}
     createResourceServer({ resource: 'https://api.example.com', issuers: [{ issuer: 'https://login.example.com' }] })
     console.log('made')
   `

@@ -11,7 +11,7 @@ import {
   type ResourceServer,
   scope,
   type StandardSchemaV1,
-} from '../../../src/index.ts'
+} from '../../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signToken } from '../../fixture/issuer.ts'
 import { fixture } from '../../fixture/server.ts'
 import { listen, type RawAnswer, send } from './loopback.ts'

@@ -8,7 +8,7 @@ import {
   type Requirement,
   type ResourceServer,
   scope,
-} from '../../../src/index.ts'
+} from '../../../src/entry-points/index.ts'
 import { goodClaims, NOW, signToken } from '../../fixture/issuer.ts'
 import { fixture } from '../../fixture/server.ts'
 

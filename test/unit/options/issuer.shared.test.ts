@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions } from '../../../src/index.ts'
+import { createResourceServer, type ResourceServerOptions } from '../../../src/entry-points/index.ts'
 import { type IssuerSettings, parseIssuer } from '../../../src/options/issuer.ts'
 import { ISSUER, NOW, RESOURCE, goodClaims, signingKey, signToken } from '../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'

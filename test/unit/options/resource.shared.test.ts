@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServer } from '../../../src/index.ts'
+import { createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../../fixture/issuer.ts'
 import { saysWhatCame } from './what-came.ts'
 

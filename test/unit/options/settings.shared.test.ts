@@ -1,6 +1,6 @@
-import { createScopeExpansion } from '../../../src/scopes.ts'
+import { createScopeExpansion } from '../../../src/token/scopes.ts'
 import { describe, expect, test } from 'vitest'
-import { BearwardError, createResourceServer, type ResourceServerOptions } from '../../../src/index.ts'
+import { BearwardError, createResourceServer, type ResourceServerOptions } from '../../../src/entry-points/index.ts'
 import { parseOptions, type Settings } from '../../../src/options/settings.ts'
 import { ISSUER, RESOURCE } from '../../fixture/issuer.ts'
 import { saysWhatCame } from './what-came.ts'

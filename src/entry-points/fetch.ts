@@ -1,0 +1,9 @@
+export {
+  metadataHandler,
+  protect,
+  type FetchHandler,
+  type Protected,
+  type ProtectedHandler,
+  type ProtectOptions,
+  type ResourceServerSource,
+} from '../frameworks/fetch.ts'

@@ -1,0 +1,57 @@
+export {
+  allOf,
+  anyOf,
+  anyScope,
+  claim,
+  deny,
+  granted,
+  scope,
+  type Denial,
+  type Requirement,
+} from '../stages/authorize.ts'
+export { BearwardError, type ErrorCode, type WireError } from '../errors.ts'
+export {
+  bearerToken,
+  clientSecretBasic,
+  clientSecretJwt,
+  clientSecretPost,
+  privateKeyJwt,
+  tlsClientAuth,
+} from '../upstream/client-authentication.ts'
+export { githubTokenCheck, googleTokenInfo } from '../parts/introspection/dialects.ts'
+export type {
+  Changing,
+  ClientAuthentication,
+  IntrospectionDialect,
+  IntrospectionRequest,
+  IntrospectionResponse,
+  PrivateKey,
+} from '../options/introspection-contract.ts'
+export type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from '../options/documents.ts'
+export type {
+  FetchFunction,
+  IntrospectionOptions,
+  IssuerResolver,
+  JwtOptions,
+  KeyOptions,
+  ResourceServerOptions,
+  ScopeOptions,
+  TierEncryptionKey,
+  TokenCacheOptions,
+  TrustedIssuer,
+} from '../options/public.ts'
+export type {
+  AccessToken,
+  Actor,
+  AuthorizationDetail,
+  BearwardEvent,
+  CallContext,
+  IssuerState,
+  JwtClaims,
+  RequestView,
+} from '../pipeline.ts'
+export { createResourceServer, type ClaimsOf, type ResourceServer } from '../resource-server.ts'
+export type { ChallengeResponse } from '../stages/respond.ts'
+export type { CacheTier, TierExpiry } from '../stores/cache-tier.ts'
+export { memoryTier, type MemoryTierOptions } from '../stores/memory-tier.ts'
+export type { StandardSchemaV1 } from '../token/standard-schema.ts'

@@ -1,0 +1,65 @@
+import { BearwardError, quote } from '../errors.ts'
+import { type KnownHeaders, parseCompact } from './compact.ts'
+import type { JsonObject } from '../parse/json.ts'
+import type { JwtClaims, Unverified, UnverifiedJwt } from '../pipeline.ts'
+
+// RFC 7515 §2. Shells, and libraries for base64 as mail has it, add it.
+const PADDED = 'It holds padding (`=`): send it exactly as it was issued'
+
+/**
+ * Takes a JWT apart. What can be refused without a key is refused here: critical extensions, a header without an algorithm,
+ * claims without an issuer.
+ *
+ * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
+ * @see RFC 7515 §5.2, RFC 7519 §7.2
+ */
+export function readUnverifiedJwt(token: string, known?: KnownHeaders): UnverifiedJwt {
+  const jws = parseCompact(token, known)
+  if ('fault' in jws) throw malformed(token.includes('=') ? `${jws.fault}. ${PADDED}` : jws.fault)
+  const { header, payload, weight } = jws
+  if (member(header, 'crit') !== undefined)
+    throw malformed('its header demands extensions (`crit`), and none is understood')
+  if (member(header, 'b64') !== undefined) throw malformed('its payload encoding (`b64`) is not understood')
+  const algorithm = optionalText(header, 'alg')
+  if (algorithm === undefined) throw malformed('its header has no `alg`')
+  const type = optionalText(header, 'typ')
+  const issuer = member(payload, 'iss')
+  if (issuer === undefined || issuer === null) throw new BearwardError('claim_missing', 'the token has no claim `iss`')
+  if (typeof issuer !== 'string') {
+    throw new BearwardError('issuer_untrusted', `claim \`iss\`: expected a configured issuer, got ${quote(issuer)}`)
+  }
+  return {
+    kind: 'jwt',
+    token,
+    algorithm,
+    keyId: optionalText(header, 'kid'),
+    type: type && mediaType(type),
+    issuer: issuer as Unverified<string>,
+    claims: payload as Unverified<JwtClaims>,
+    weight,
+    signingInput: jws.signingInput,
+    signature: jws.signature,
+  }
+}
+
+/** As it is compared: RFC 7515 §4.1.9 leaves out the prefix, and media types know no case. */
+function mediaType(type: Unverified<string>): Unverified<string> {
+  // What nearly every access token says.
+  if (type === 'at+jwt') return type
+  return type.toLowerCase().replace(/^application\//, '') as Unverified<string>
+}
+
+function malformed(reason: string): BearwardError {
+  return new BearwardError('token_malformed', `the token is not an acceptable JWT: ${reason}`)
+}
+
+function member(object: JsonObject, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined
+}
+
+function optionalText(header: JsonObject, name: string): Unverified<string> | undefined {
+  const value = member(header, name)
+  if (value === undefined) return undefined
+  if (typeof value !== 'string') throw malformed(`its header's \`${name}\` is ${quote(value)}, not a string`)
+  return value as Unverified<string>
+}

@@ -1,0 +1,54 @@
+import { requireRecipient } from '../../token/acceptance.ts'
+import { BearwardError, quote } from '../../errors.ts'
+import type { AccessToken, Issuer } from '../../pipeline.ts'
+import { namesAccessToken } from './answer.ts'
+
+/**
+ * Checks that a token which is not verified here is an access token for this resource, as far as the issuer's answer tells.
+ * Where it does not tell, the options `audience: 'assumed'` and `tokens: 'access-only'` fill the gap, each its own.
+ *
+ * @throws {BearwardError} audience_mismatch, client_refused, token_type_wrong
+ */
+export function requireMeantForUs(token: AccessToken, issuer: Issuer): void {
+  const { audience, introspection } = issuer
+  if (token.audience.length > 0 && audience) return requireRecipient(token, issuer)
+  if (audience && !introspection?.audienceAssumed) {
+    throw new BearwardError('audience_mismatch', describeGap(token, issuer))
+  }
+  requireRecipient(token, { ...issuer, audience: null })
+  // Without an audience nothing else tells an access token from a refresh token.
+  if (namesAccessToken(token.claims)) return
+  // An option fills an absence. It never outvotes a `typ` of another kind.
+  if (introspection?.accessTokensOnly && !hasType(token)) return
+  throw new BearwardError('token_type_wrong', describeGap(token, issuer))
+}
+
+/** @throws {BearwardError} audience_mismatch */
+export function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
+  if (token.audience.length > 0) requireRecipient(token, { ...issuer, clients: undefined })
+}
+
+/** Says what the answer lacks, and every setting that it takes: one after the other, they send an operator in a circle. */
+function describeGap(token: AccessToken, { identifier, audience, clients, introspection }: Issuer): string {
+  const isNamed = namesAccessToken(token.claims)
+  if (!isNamed && hasType(token)) {
+    const typ = quote(token.claims['typ'])
+    return `issuer "${identifier}" answers without \`token_type\`, and \`typ\` is ${typ}: it may be no access token`
+  }
+  const lacking = [audience && '`aud`', !isNamed && '`token_type`'].filter(Boolean).join(' and ')
+  const conditions = [audience && 'answers for this resource only', !isNamed && 'calls only access tokens active']
+  const needed = [audience && "audience: 'assumed'", (!isNamed || introspection?.accessTokensOnly) && ACCESS_ONLY]
+  const others = clients
+    ? ''
+    : ". Any client's token of this issuer is good then: to accept some alone, set `clients: ['CLIENT_ID']`"
+  return (
+    `issuer "${identifier}" answers without ${lacking}${isNamed ? '' : ': it may be a refresh token'}. If its endpoint ` +
+    `${conditions.filter(Boolean).join(' and ')}, set \`introspection: { ${needed.filter(Boolean).join(', ')} }\`${others}`
+  )
+}
+
+const ACCESS_ONLY = "tokens: 'access-only'"
+
+function hasType({ claims }: AccessToken): boolean {
+  return (claims['typ'] ?? undefined) !== undefined
+}

@@ -1,0 +1,161 @@
+import { BearwardError, quote } from '../../errors.ts'
+import { describeFault } from '../../faults.ts'
+import { misconfigured } from '../../options/checks.ts'
+import type { IssuerSettings } from '../../options/issuer.ts'
+import type { Settings } from '../../options/settings.ts'
+import type { CallContext, Issuer, IssuerState } from '../../pipeline.ts'
+import { fetchDocument, UpstreamFault } from '../../upstream/fetch-document.ts'
+import type { SharedCache } from '../../parts/shared-tiers/shared-cache.ts'
+import { createKeySet, type KeySet, type LoadKeys, type WantedKeys } from './key-set.ts'
+import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
+import { createImportedKeys } from './imported-keys.ts'
+import { type FetchedKeys, loadShared, sharedIdentity, SPREAD } from './shared-keys.ts'
+import { hasCandidate, usableKeys } from './usable-keys.ts'
+
+/** An issuer that can also be watched and stopped. */
+export interface TrackedIssuer extends Issuer {
+  /** Has what it takes to check tokens. @throws where that cannot be had */
+  readonly ready: (context: CallContext) => Promise<void>
+  readonly state: () => IssuerState
+  readonly stop: () => void
+}
+
+/** What is kept of an issuer while its other settings change. */
+export interface IssuerSources {
+  /** The settings that decide over the sources: equal settings make equal strings. */
+  readonly said: string
+  readonly metadata: MetadataSource
+  readonly keys: KeySet
+}
+
+/** Equal for settings that lead to the same metadata and keys. */
+export function describeSources({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
+  return JSON.stringify([identifier, metadata, keys, [...algorithms]])
+}
+
+export function createSources(issuer: IssuerSettings, settings: Settings, shared: SharedCache): IssuerSources {
+  const metadata = createMetadataSource(issuer, {
+    ...settings,
+    shared,
+    loopback: true,
+    timeoutMs: settings.keys.timeoutMs,
+    maxStaleMs: settings.keys.maxStaleMs,
+    onStale(fault) {
+      settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, detail: describeFault(fault) })
+    },
+  })
+  const keys = createKeySet(keyLoader(issuer, metadata, settings, shared), {
+    ...settings.keys,
+    // Keys given as data are neither fresh nor stale.
+    ...(issuer.keys.from === 'data' && { refreshMs: Infinity, maxStaleMs: Infinity }),
+    ...(shared.holds('keys') && { spread: SPREAD }),
+    issuer: issuer.identifier,
+    now: settings.now,
+    emit: settings.emit,
+  })
+  return { said: describeSources(issuer), metadata, keys }
+}
+
+export function createIssuer(settings: IssuerSettings, { said, metadata, keys }: IssuerSources): TrackedIssuer {
+  const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
+  async function requireMetadata(context: CallContext): Promise<void> {
+    let document: Record<string, unknown>
+    try {
+      document = await metadata.getSparingly(context)
+    } catch (cause) {
+      throw unready(cause)
+    }
+    if (typeof document['introspection_endpoint'] !== 'string') {
+      throw unready(new UpstreamFault('its metadata names no `introspection_endpoint`'))
+    }
+  }
+
+  function unready(cause: unknown): BearwardError {
+    const detail = `issuer "${identifier}" cannot be asked about tokens: ${describeFault(cause)}`
+    const retryAfterSeconds = Math.max(1, Math.ceil(metadata.restMs() / 1000))
+    return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
+  }
+
+  return {
+    identifier,
+    audience,
+    clients,
+    algorithms,
+    profile,
+    sources: said,
+    local,
+    verifiesJwts,
+    introspection,
+    keys,
+    metadata: metadata.get,
+    async ready(context) {
+      if (verifiesJwts || introspection?.signedResponse) await keys.current(context)
+      else if (introspection?.endpoint === undefined) await requireMetadata(context)
+    },
+    state: () => ({ issuer: identifier, ...keys.state() }),
+    stop() {
+      keys.stop()
+      metadata.stop()
+    },
+  }
+}
+
+function keyLoader(
+  issuer: IssuerSettings,
+  metadata: MetadataSource,
+  settings: Settings,
+  shared: SharedCache,
+): LoadKeys {
+  const { identifier, keys, algorithms, local } = issuer
+  const imports = createImportedKeys()
+  if (keys.from === 'data') {
+    if (!hasCandidate(keys.jwks, algorithms)) {
+      throw misconfigured(`issuers["${identifier}"].jwt.jwks`, 'none', 'at least one public key that can verify')
+    }
+    return async ({ previous }) => ({
+      ...(await usableKeys(keys.jwks, algorithms, previous, 0, imports)),
+      maxAgeSeconds: undefined,
+    })
+  }
+
+  async function fetchKeys({ previous }: WantedKeys, signal: AbortSignal, leader: CallContext): Promise<FetchedKeys> {
+    try {
+      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ ...leader, signal }))
+      const { document, leftOut, maxAgeSeconds } = await fetchDocument(url, {
+        fetch: settings.fetch,
+        insecureHosts: settings.insecureHosts,
+        // Where the operator said so, anywhere; where the metadata says so, not on this machine unless the issuer is.
+        loopback: keys.from === 'url' || local,
+        signal,
+        maxBytes: MAX_DOCUMENT_BYTES,
+        // Key sets are served under many media types, and what is not a key set does not parse as one.
+        mediaTypes: [],
+        members: ['keys'],
+      })
+      const usable = await usableKeys(document, algorithms, previous, leftOut, imports)
+      // Nothing is left at this address: perhaps the keys have moved.
+      if (usable.keys.length === 0) metadata.doubt()
+      return { ...usable, maxAgeSeconds, document }
+    } catch (cause) {
+      // The keys may have moved: look up their address again next time.
+      metadata.doubt()
+      throw cause
+    }
+  }
+
+  if (!shared.holds('keys')) return fetchKeys
+  return loadShared(fetchKeys, {
+    ...settings.keys,
+    shared,
+    identity: sharedIdentity(issuer, settings),
+    algorithms,
+    imports,
+    now: settings.now,
+  })
+}
+
+function jwksUriOf(metadata: Record<string, unknown>): string {
+  const uri = metadata['jwks_uri']
+  if (typeof uri !== 'string') throw new UpstreamFault(`its metadata holds no \`jwks_uri\` (it is ${quote(uri)})`)
+  return uri
+}

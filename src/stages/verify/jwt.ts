@@ -1,0 +1,58 @@
+import { readAccessToken, type ReadToken, requireTimely } from '../../token/access-token.ts'
+import type { AccessToken, CallContext, Issuer, UnverifiedJwt, VerifiedToken } from '../../pipeline.ts'
+import type { ScopeReader } from '../../token/scopes.ts'
+import type { StandardSchemaV1 } from '../../token/standard-schema.ts'
+import { requireRecipient, withSchema } from '../../token/acceptance.ts'
+import { requireProfile, requireTokenType } from './profile.ts'
+import { requireAlgorithm, verifySignature } from '../../jws/signature.ts'
+
+export interface VerifySettings {
+  readonly clockToleranceSeconds: number
+  readonly claims: StandardSchemaV1 | undefined
+  readonly toScopes: ScopeReader
+  readonly now: () => number
+}
+
+/**
+ * Verifies a JWT access token locally: first what its header alone can refuse, then the signature, then the claims.
+ *
+ * @throws {BearwardError} token_type_wrong, algorithm_refused, key_unknown, signature_invalid, claim_missing, claim_invalid,
+ *   token_expired, token_not_yet_valid, audience_mismatch, client_refused, issuer_unavailable
+ * @see RFC 9068 §4
+ */
+export async function verifyJwt<Claims>(
+  jwt: UnverifiedJwt,
+  issuer: Issuer,
+  settings: VerifySettings,
+  context: CallContext,
+): Promise<VerifiedToken<Claims>> {
+  const algorithmKnown = requireAlgorithm(jwt, issuer)
+  // No `await` for a token like most: what follows begins in the same turn.
+  if (algorithmKnown) await algorithmKnown
+  requireTokenType(jwt, issuer)
+  const signer = verifySignature(jwt, issuer, context)
+  // Read while another thread is at the signature, which hides what it takes. It counts for nothing until that holds.
+  const read = readClaims(jwt, issuer, settings)
+  const key = await signer
+
+  if ('refusal' in read) throw read.refusal
+  const { accessToken, notBeforeSeconds } = read
+  requireTimely(accessToken, notBeforeSeconds, settings.now(), settings.clockToleranceSeconds)
+  requireRecipient(accessToken, issuer)
+  if (!settings.claims) return { accessToken: accessToken as AccessToken<Claims>, notBeforeSeconds, key }
+  return { accessToken: await withSchema<Claims>(accessToken, settings.claims), notBeforeSeconds, key }
+}
+
+/** Reads what the claims say, or why they are refused. */
+function readClaims(
+  jwt: UnverifiedJwt,
+  issuer: Issuer,
+  { toScopes, now }: VerifySettings,
+): ReadToken | { readonly refusal: unknown } {
+  try {
+    requireProfile(jwt, issuer)
+    return readAccessToken(jwt.claims, { format: 'jwt', issuer: issuer.identifier }, toScopes, now())
+  } catch (refusal) {
+    return { refusal }
+  }
+}

@@ -1,2 +1,0 @@
-export { cacheTierContract, type CacheTierCheck, type CacheTierContractOptions } from './cache-tier-contract.ts'
-export type { CacheTier, TierExpiry } from '../stores/cache-tier.ts'

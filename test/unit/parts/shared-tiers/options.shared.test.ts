@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import { BearwardError } from '../../../../src/errors.ts'
+import { createResourceServer, memoryTier, type ResourceServerOptions } from '../../../../src/entry-points/index.ts'
+import { parseTiers } from '../../../../src/parts/shared-tiers/options.ts'
+import { ISSUER, RESOURCE } from '../../../fixture/issuer.ts'
+
+const SECRET = 'A'.repeat(43)
+
+function refusalOf(options: Record<string, unknown>): string {
+  try {
+    createResourceServer({
+      resource: RESOURCE,
+      issuers: [{ issuer: ISSUER }],
+      ...(options as Partial<ResourceServerOptions>),
+    })
+    return 'accepted'
+  } catch (error) {
+    if (error instanceof BearwardError && error.code === 'configuration_invalid') return error.message
+    throw error
+  }
+}
+
+const tier = { name: 'mine', get: async () => undefined, put: async () => {}, delete: async () => {} }
+
+describe('tiers', () => {
+  test('are none by default', () => {
+    expect(parseTiers(undefined, undefined)).toEqual({ list: [], keys: undefined })
+  })
+
+  test.each([
+    ['a memory tier', [memoryTier()]],
+    ['one of the user’s own', [tier]],
+    [
+      'an instance of a class',
+      [
+        new (class {
+          name = 'mine'
+          async get() {}
+          async put() {}
+          async delete() {}
+        })(),
+      ],
+    ],
+    [
+      'with every option',
+      [
+        { ...tier, timeoutMs: 10, answers: false },
+        { ...tier, timeoutMs: 5_000, answers: true },
+      ],
+    ],
+  ])('may be %s', (_, tiers) => {
+    expect(refusalOf({ tiers })).toBe('accepted')
+  })
+
+  test.each([
+    ['an empty list', [], 'option "tiers": expected an array of at least one cache tier'],
+    ['a tier without its list', tier, 'option "tiers": expected an array'],
+    ['null', [null], 'option "tiers[0]": expected a CacheTier; this has no function "get", got null'],
+    [
+      'a tier that cannot put',
+      [tier, { ...tier, put: 1 }],
+      'option "tiers[1]": expected a CacheTier; this has no function "put"',
+    ],
+    ['a Map', [new Map()], 'this has no function "put"'],
+    ['a tier without a name', [{ ...tier, name: undefined }], 'option "tiers[0].name"'],
+    ['a name with a line break', [{ ...tier, name: 'a\nb' }], 'option "tiers[0].name"'],
+    ['no time at all', [{ ...tier, timeoutMs: 9 }], 'option "tiers[0].timeoutMs": expected a number from 10 to 5000'],
+    ['too much time', [{ ...tier, timeoutMs: 5_001 }], 'option "tiers[0].timeoutMs"'],
+    ['a word for answers', [{ ...tier, answers: 'no' }], 'option "tiers[0].answers": expected true or false'],
+  ])('may not be %s', (_, tiers, message) => {
+    expect(refusalOf({ tiers })).toContain(message)
+  })
+})
+
+test.each([['redis://user:hunter2@redis:6379'], [['redis://user:hunter2@redis:6379']]])(
+  'an address in place of a tier is not repeated: it may hold a password',
+  (tiers) => {
+    expect(refusalOf({ tiers })).toMatch(/^option "tiers/)
+    expect(refusalOf({ tiers })).not.toContain('hunter2')
+  },
+)
+
+describe('tierEncryption', () => {
+  test.each([
+    ['base64url', SECRET],
+    ['base64 as openssl prints it', `${'A'.repeat(43)}=\n`],
+    ['the other alphabet', `+/${'A'.repeat(41)}=`],
+    ['bytes', new Uint8Array(32)],
+  ])('takes %s', (_, secret) => {
+    expect(refusalOf({ tiers: [tier], tierEncryption: [{ id: 'k1', secret }] })).toBe('accepted')
+  })
+
+  test('copies the bytes: what their owner does to them later changes nothing', () => {
+    const secret = new Uint8Array(32).fill(7)
+    const { keys } = parseTiers([tier], [{ id: 'k1', secret }])
+    secret.fill(0)
+    expect(keys?.[0].secret).toEqual(new Uint8Array(32).fill(7))
+  })
+
+  test.each<[string, unknown, string]>([
+    ['an empty list', [], 'option "tierEncryption": expected an array of at least one key'],
+    [
+      'a key that is short',
+      [{ id: 'k', secret: 'A'.repeat(42) }],
+      'option "tierEncryption[0].secret": expected 32 bytes',
+    ],
+    ['16 bytes', [{ id: 'k', secret: new Uint8Array(16) }], 'option "tierEncryption[0].secret": expected 32 bytes'],
+    ['a passphrase', [{ id: 'k', secret: 'correct horse battery staple' }], 'option "tierEncryption[0].secret"'],
+    [
+      'no secret',
+      [{ id: 'k' }],
+      'option "tierEncryption[0].secret": expected 32 bytes, as a Uint8Array or in base64, got nothing',
+    ],
+    ['no id', [{ secret: SECRET }], 'option "tierEncryption[0].id"'],
+    ['an id with a dot', [{ id: 'a.b', secret: SECRET }], 'option "tierEncryption[0].id"'],
+    [
+      'one id twice',
+      [
+        { id: 'k', secret: SECRET },
+        { id: 'k', secret: SECRET },
+      ],
+      'option "tierEncryption[1].id": expected each id once',
+    ],
+    ['an unknown member', [{ id: 'k', secret: SECRET, alg: 'A256GCM' }], 'option "tierEncryption[0].alg"'],
+  ])('does not take %s, and never repeats the secret', (_, tierEncryption, message) => {
+    const refusal = refusalOf({ tiers: [tier], tierEncryption })
+    expect(refusal).toContain(message)
+    expect(refusal).not.toMatch(/AAAA|correct horse/)
+  })
+
+  test.each<[string, unknown]>([
+    ['the secret alone', 'c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA'],
+    ['the secret in a list', ['c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA']],
+    ['id and secret in each other’s place', [{ id: 'c2VjcmV0+c2VjcmV0/c2VjcmV0c2VjcmV0c2VjcmV0c2U=', secret: 'k1' }]],
+    [
+      'one id twice',
+      [
+        { id: 'c2VjcmV0', secret: SECRET },
+        { id: 'c2VjcmV0', secret: SECRET },
+      ],
+    ],
+  ])('says nothing of what came where it is %s', (_, tierEncryption) => {
+    expect(refusalOf({ tiers: [tier], tierEncryption })).toMatch(/^option "tierEncryption/)
+    expect(refusalOf({ tiers: [tier], tierEncryption })).not.toContain('c2VjcmV0')
+  })
+
+  test('means nothing without tiers', () => {
+    expect(refusalOf({ tierEncryption: [{ id: 'k', secret: SECRET }] })).toContain(
+      'since the option "tiers" is not set',
+    )
+  })
+})
