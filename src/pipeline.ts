@@ -1,5 +1,4 @@
 import type { BearwardError, ErrorCode } from './errors.ts'
-import type { IntrospectionSettings } from './parts/introspection/options.ts'
 import type { JsonObject } from './parse/json.ts'
 
 /** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */
@@ -52,6 +51,9 @@ export interface CallContext {
   /** Keeps shared work alive when this request ends first; in Workers `ctx.waitUntil`. */
   readonly waitUntil?: (promise: Promise<unknown>) => void
 }
+
+/** Makes one request; the platform's `fetch` is one. */
+export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
 
 /** A request as every adapter describes it. */
 export interface RequestView {
@@ -151,9 +153,35 @@ export interface Issuer {
   readonly local: boolean
   /** JWTs of this issuer are verified here; otherwise it is asked about them. */
   readonly verifiesJwts: boolean
-  readonly introspection: IntrospectionSettings | undefined
+  /** Asks it about tokens; without one, opaque tokens of this issuer are refused. */
+  readonly introspection: Inquirer | undefined
   /** The issuer's own description, fetched where it is not at hand. @throws where it cannot be had */
   readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
+}
+
+/** Asks one issuer about its tokens. */
+export interface Inquirer {
+  /** `always`: also asks about JWTs that were verified here. */
+  readonly use: 'opaque' | 'always'
+  readonly prefixes: readonly string[] | undefined
+  /**
+   * The access token that the issuer makes of a token which is not verified here.
+   * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, audience_mismatch, client_refused,
+   *   claim_invalid, binding_mismatch, token_expired, token_not_yet_valid, issuer_unavailable
+   */
+  readonly introspect: <Claims>(token: string, issuer: Issuer, context: CallContext) => Promise<AccessToken<Claims>>
+  /**
+   * Asks whether a JWT that was verified here is active still. A binding counts from either side.
+   * @throws {BearwardError} as `introspect`
+   */
+  readonly confirm: <Claims>(
+    token: string,
+    jwt: AccessToken<Claims>,
+    issuer: Issuer,
+    context: CallContext,
+  ) => Promise<AccessToken<Claims>>
+  /** Drops what other processes keep of a token of this issuer. */
+  readonly forget: (token: string, issuer: Issuer) => Promise<void>
 }
 
 /** verify → constrain. */

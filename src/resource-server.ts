@@ -13,7 +13,7 @@ import {
 } from './stages/extract.ts'
 import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './jws/header-memo.ts'
-import { createIntrospection } from './parts/introspection/introspection.ts'
+import type { Engine, Services } from './parts.ts'
 import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
 import type { ResourceServerOptions } from './options/public.ts'
@@ -33,7 +33,6 @@ import { buildChallenge, type ChallengeResponse } from './stages/respond.ts'
 import { createScopeExpansion, createScopeReader, rememberScopes } from './token/scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './token/standard-schema.ts'
 import { isThenable } from './runtime/thenable.ts'
-import { createSharedCache } from './parts/shared-tiers/shared-cache.ts'
 import { verifyJwt } from './stages/verify/jwt.ts'
 import { type CachedToken, createTokenCache } from './stages/verify/token-cache.ts'
 
@@ -92,14 +91,14 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   type Claims = ClaimsOf<Schema>
   const settings = parseOptions(options)
   const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
-  const shared = createSharedCache(settings)
   const headers = createHeaderMemo()
-  const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, shared)
   const verified = createTokenCache<Claims>(settings.tokenCache)
   const expandScopes = createScopeExpansion(settings.implied)
   const toScopes = rememberScopes(createScopeReader(expandScopes))
-  const judging = { ...settings, expandScopes, toScopes, shared }
-  const introspection = createIntrospection<Claims>(judging)
+  const engines = new Map<unknown, Engine>()
+  const services: Services = { ...settings, expandScopes, tiers: settings.tiers?.start(settings), engine: engineOf }
+  const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, services)
+  const judging = { ...settings, toScopes }
   const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
   let closed = false
 
@@ -111,13 +110,11 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   ): Promise<AccessToken<Claims>> {
     const epoch = verified.epoch()
     const classified = classify(token, requireCharacters)
-    if (classified.kind === 'opaque') {
-      return introspection.introspect(token, await issuers.findForOpaque(token, context), context)
-    }
+    if (classified.kind === 'opaque') return ask(token, await issuers.findForOpaque(token, context), context)
     const found = issuers.find(classified.issuer, context)
     // An `await` here would put the parsing of every token at hand before the first signature.
     const issuer = isThenable(found) ? await found : found
-    if (!issuer.verifiesJwts) return introspection.introspect(token, issuer, context)
+    if (!issuer.verifiesJwts) return ask(token, issuer, context)
     const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
     headers.keep(token)
     const { weight } = classified
@@ -168,7 +165,18 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     issuer: Issuer,
     context: CallContext,
   ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
-    return issuer.introspection?.use === 'always' ? introspection.confirm(token, jwt, issuer, context) : jwt
+    return issuer.introspection?.use === 'always' ? issuer.introspection.confirm(token, jwt, issuer, context) : jwt
+  }
+
+  function ask(token: string, issuer: Issuer, context: CallContext): Promise<AccessToken<Claims>> {
+    if (issuer.introspection) return issuer.introspection.introspect(token, issuer, context)
+    throw new BearwardError('token_malformed', `issuer "${issuer.identifier}" is not asked about tokens`)
+  }
+
+  function engineOf<E extends Engine>(create: (services: Services) => E): E {
+    const engine = (engines.get(create) as E | undefined) ?? create(services)
+    engines.set(create, engine)
+    return engine
   }
 
   /** The issuer that would be asked about a token; `undefined` where there is none. @throws where that cannot be found out */
@@ -257,19 +265,24 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     async invalidate(token) {
       if (typeof token !== 'string') return
       verified.forget(token)
-      await introspection.forget(token, shared.holds('answer') ? ownerOf(token) : Promise.resolve(undefined))
+      for (const engine of engines.values()) engine.forget(token)
+      if (![...engines.values()].some(({ isShared }) => isShared)) return
+      const owner = await ownerOf(token).catch(() => undefined)
+      await owner?.introspection?.forget(token, owner)
     },
     async invalidateAll() {
       verified.forgetAll()
-      introspection.forgetAll()
+      for (const engine of engines.values()) engine.forgetAll()
       issuers.forgetAnswers()
     },
     snapshot: () => issuers.all().map((issuer) => issuer.state()),
     close() {
       closed = true
       verified.forgetAll()
-      introspection.stop()
-      introspection.forgetAll()
+      for (const engine of engines.values()) {
+        engine.stop()
+        engine.forgetAll()
+      }
       issuers.stop()
     },
   }

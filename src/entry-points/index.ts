@@ -18,7 +18,10 @@ export {
   privateKeyJwt,
   tlsClientAuth,
 } from '../upstream/client-authentication.ts'
+export type { Introspection, SharedTiers } from '../parts.ts'
 export { githubTokenCheck, googleTokenInfo } from '../parts/introspection/dialects.ts'
+export { introspect, type IntrospectOptions } from '../parts/introspection/introspect.ts'
+export { sharedTiers, type SharedTiersOptions, type TierEncryptionKey } from '../parts/shared-tiers/shared-tiers.ts'
 export type {
   Changing,
   ClientAuthentication,
@@ -29,14 +32,11 @@ export type {
 } from '../options/introspection-contract.ts'
 export type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from '../options/documents.ts'
 export type {
-  FetchFunction,
-  IntrospectionOptions,
   IssuerResolver,
   JwtOptions,
   KeyOptions,
   ResourceServerOptions,
   ScopeOptions,
-  TierEncryptionKey,
   TokenCacheOptions,
   TrustedIssuer,
 } from '../options/public.ts'
@@ -46,6 +46,7 @@ export type {
   AuthorizationDetail,
   BearwardEvent,
   CallContext,
+  FetchFunction,
   IssuerState,
   JwtClaims,
   RequestView,

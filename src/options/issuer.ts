@@ -1,5 +1,5 @@
-import { type IntrospectionSettings, parseIntrospection } from '../parts/introspection/options.ts'
 import { ASYMMETRIC_ALGORITHMS } from '../jws/algorithms.ts'
+import type { CheckedIntrospection } from '../parts.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,
@@ -17,6 +17,7 @@ import {
   texts,
   withDefault,
 } from './checks.ts'
+import { introspectionPart } from './parts.ts'
 
 /** A trusted issuer, checked, with its defaults filled in. */
 export interface IssuerSettings {
@@ -36,7 +37,7 @@ export interface IssuerSettings {
   readonly advertised: boolean
   /** JWTs are verified here. */
   readonly verifiesJwts: boolean
-  readonly introspection: IntrospectionSettings | undefined
+  readonly introspection: CheckedIntrospection | undefined
 }
 
 type MetadataSource =
@@ -60,7 +61,7 @@ export function parseIssuer(value: unknown, option: string, { audience, insecure
       ...parseJwt(each === undefined || each === false ? {} : each, name, insecureHosts),
       verifiesJwts: each !== false,
     }),
-    introspection: optional((each, name) => parseIntrospection(each, name, insecureHosts)),
+    introspection: optional(introspectionPart({ insecureHosts })),
   })
   if (given.audience === null && !given.clients) {
     throw misconfigured(`${option}.clients`, 'nothing', 'the accepted clients, since "audience" is null')
@@ -95,20 +96,21 @@ interface ParsedIssuer {
   readonly clients: readonly string[] | undefined
   readonly metadata: MetadataSource
   readonly jwt: Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile' | 'verifiesJwts'>
-  readonly introspection: IntrospectionSettings | undefined
+  readonly introspection: CheckedIntrospection | undefined
 }
 
 /** What of an issuer comes out of its metadata, as opposed to being given. */
 interface Sought {
   readonly keys: boolean
-  readonly endpoint: boolean
+  /** The member that the issuer's introspection needs. */
+  readonly member: string | undefined
 }
 
 function soughtInMetadata({ jwt, introspection }: ParsedIssuer): Sought {
-  const needsKeys = jwt.verifiesJwts || introspection?.signedResponse === true
+  const needsKeys = jwt.verifiesJwts || introspection?.needsKeys === true
   return {
     keys: needsKeys && jwt.keys.from === 'metadata',
-    endpoint: introspection !== undefined && introspection.endpoint === undefined,
+    member: introspection?.needsMember,
   }
 }
 
@@ -119,12 +121,14 @@ function requireIssuer(
   sought: Sought,
 ): void {
   if (metadata.from === 'data') {
-    const { issuer: named, jwks_uri: jwksUri, introspection_endpoint: endpoint } = metadata.document
+    const { issuer: named, jwks_uri: jwksUri } = metadata.document
     if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, show(named), `exactly "${issuer}"`)
     if (sought.keys) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
-    if (sought.endpoint) endpointUrl(insecureHosts)(endpoint, `${option}.metadata.introspection_endpoint`)
+    if (sought.member !== undefined) {
+      endpointUrl(insecureHosts)(metadata.document[sought.member], `${option}.metadata.${sought.member}`)
+    }
   }
-  const isOnlyCompared = !sought.keys && !sought.endpoint
+  const isOnlyCompared = !sought.keys && sought.member === undefined
   if (!URL.canParse(issuer)) {
     // Such an identifier can be compared, but nothing can be discovered from it.
     if (isOnlyCompared || metadata.from !== 'discovery') return
@@ -138,7 +142,7 @@ function requireIssuer(
 /** Whether clients can discover an issuer by its identifier. @see RFC 9728 §2, RFC 8414 §2 */
 function isDiscoverable(identifier: string, sought: Sought): boolean {
   if (!URL.canParse(identifier)) return false
-  return sought.keys || sought.endpoint || endpointFault(new URL(identifier), []) === undefined
+  return sought.keys || sought.member !== undefined || endpointFault(new URL(identifier), []) === undefined
 }
 
 function parseMetadataSource(value: unknown, option: string, insecureHosts: readonly string[]): MetadataSource {
@@ -181,4 +185,33 @@ const keySet: Check<JsonObject> = (value, option) => {
     throw misconfigured(option, show(value), 'a JWK Set with at least one key')
   }
   return plainData(value, option) as JsonObject
+}
+
+/**
+ * Refuses issuers between which an opaque token could not be told apart: none is ever tried after another.
+ *
+ * @throws {BearwardError} configuration_invalid
+ */
+export function requireDistinctPrefixes(
+  issuers: readonly { readonly introspection: CheckedIntrospection | undefined }[],
+): void {
+  const taking = issuers.flatMap(({ introspection }, index) =>
+    introspection ? [{ index, prefixes: introspection.prefixes }] : [],
+  )
+  if (taking.length < 2) return
+  for (const { index, prefixes } of taking) {
+    const option = `issuers[${index}].introspection.opaqueTokens`
+    if (!prefixes)
+      throw misconfigured(option, 'nothing', "the prefixes of this issuer's tokens, since several issuers introspect")
+    for (const other of taking) {
+      if (other.index === index) continue
+      const clash = prefixes.find((prefix) => other.prefixes?.some((each) => each.startsWith(prefix)))
+      if (clash === undefined) continue
+      throw misconfigured(
+        option,
+        `"${clash}", which issuers[${other.index}] claims too`,
+        "prefixes that no other issuer's begin with",
+      )
+    }
+  }
 }

@@ -1,7 +1,6 @@
-import type { ClientAuthentication, IntrospectionDialect } from './introspection-contract.ts'
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
-import type { BearwardEvent, CallContext } from '../pipeline.ts'
-import type { CacheTier } from '../stores/cache-tier.ts'
+import type { Introspection, SharedTiers } from '../parts.ts'
+import type { BearwardEvent, CallContext, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 
 /** What `createResourceServer` takes. Unknown options are refused. */
@@ -22,13 +21,8 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly tokenCache?: TokenCacheOptions | false | undefined
   /** How issuers' keys are kept. */
   readonly keys?: KeyOptions | undefined
-  /** Caches that other processes share, the nearest first: read through, written behind, passed over where they fail. */
-  readonly tiers?: readonly CacheTier[] | undefined
-  /**
-   * Keys that encrypt and authenticate whatever the tiers hold: the first seals, all of them open. Answers about tokens are
-   * shared with such a key alone; without one, whoever can write to a tier can put keys of their own there.
-   */
-  readonly tierEncryption?: readonly TierEncryptionKey[] | undefined
+  /** Caches that other processes share: `sharedTiers([…])`. */
+  readonly tiers?: SharedTiers | undefined
   /** Types and validates the claims: any Standard Schema. Its output becomes `token.claims`. */
   readonly claims?: Schema | undefined
   readonly scopes?: ScopeOptions | undefined
@@ -48,9 +42,6 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   /** Is told what happens behind the scenes. What it throws is ignored. */
   readonly onEvent?: ((event: BearwardEvent) => void) | undefined
 }
-
-/** Makes one request; the platform's `fetch` is one. */
-export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
 
 /** Bounds of the cache of verified tokens. */
 export interface TokenCacheOptions {
@@ -72,14 +63,6 @@ export interface KeyOptions {
   readonly cooldownSeconds?: number | undefined
   /** Milliseconds for one load of keys, metadata included. Default 5000, 100 to 30000. */
   readonly timeoutMs?: number | undefined
-}
-
-/** A key for AES-256-GCM. */
-export interface TierEncryptionKey {
-  /** Stands with every entry that the key sealed: up to 64 letters, digits, `-` and `_`. */
-  readonly id: string
-  /** 32 random bytes, or these in base64 as `openssl rand -base64 32` prints them. */
-  readonly secret: string | Uint8Array
 }
 
 /** What scopes mean to this API. */
@@ -110,46 +93,8 @@ export interface TrustedIssuer {
   readonly metadata?: 'discover' | { readonly url: string } | AuthorizationServerMetadata | undefined
   /** How JWTs are verified here; `false` leaves them to `introspection`. */
   readonly jwt?: JwtOptions | false | undefined
-  /** Asks the issuer about tokens. Without it opaque tokens are refused. @see RFC 7662 */
-  readonly introspection?: IntrospectionOptions | undefined
-}
-
-/** How an issuer is asked about tokens. @see RFC 7662 */
-export interface IntrospectionOptions {
-  /** Where to ask. Default: the dialect's address, else `introspection_endpoint` of the issuer's metadata. */
-  readonly endpoint?: string | undefined
-  /** Who asks: `clientSecretBasic(…)` and its like, or `'none'`. */
-  readonly auth: ClientAuthentication | 'none'
-  /**
-   * Default `'opaque'`: only tokens that are not verified as JWTs. `'always'` also asks about JWTs that verified locally, so
-   * that their revocation counts.
-   */
-  readonly use?: 'opaque' | 'always' | undefined
-  /** Which opaque tokens are this issuer's. Required where several issuers introspect. */
-  readonly opaqueTokens?: { readonly prefixes: readonly string[] } | undefined
-  /** Seconds for which an answer counts, never beyond the token's `exp`. Default 30, 0 to 3600; 0 asks every time. */
-  readonly cacheSeconds?: number | undefined
-  /** `'assumed'` accepts answers without `aud`: on purpose, for endpoints that answer for this resource only. */
-  readonly audience?: 'assumed' | undefined
-  /**
-   * `'access-only'` says on purpose that this endpoint calls nothing but access tokens active. Accepts answers that name
-   * neither an audience that is checked nor the kind of the token; one that names another kind is refused still. Default:
-   * such answers are refused, as they may be about refresh tokens.
-   */
-  readonly tokens?: 'access-only' | undefined
-  /** Ask for signed answers and accept no others. Default false. @see RFC 9701 */
-  readonly signedResponse?: boolean | undefined
-  /** For an endpoint that does not speak RFC 7662: `googleTokenInfo()`, `githubTokenCheck(…)` or one of your own. */
-  readonly dialect?: IntrospectionDialect | undefined
-  /** Milliseconds for one exchange. Default 3000, 100 to 30000. */
-  readonly timeoutMs?: number | undefined
-  /** Most exchanges at once; four times as many may wait. Default 50, 1 to 10000. */
-  readonly maxConcurrent?: number | undefined
-  /**
-   * Seconds by which an answer may outlive `cacheSeconds` while the endpoint is down, never beyond `exp`. A token that was
-   * revoked meanwhile is accepted that much longer. Default 0, 0 to 86400.
-   */
-  readonly staleOnOutageSeconds?: number | undefined
+  /** Asks the issuer about tokens: `introspect({…})`. Without it opaque tokens are refused. @see RFC 7662 */
+  readonly introspection?: Introspection | undefined
 }
 
 /** How an issuer's JWTs are verified. @see RFC 9068 */

@@ -1,4 +1,5 @@
-import type { BearwardEvent } from '../pipeline.ts'
+import type { CheckedTiers } from '../parts.ts'
+import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 import { isAsync } from '../runtime/thenable.ts'
 import { createClock } from '../runtime/clock.ts'
@@ -19,11 +20,10 @@ import {
   texts,
   withDefault,
 } from './checks.ts'
-import { requireDistinctPrefixes } from '../parts/introspection/options.ts'
-import { type IssuerSettings, parseIssuer } from './issuer.ts'
-import { parseTiers, type TierSettings } from '../parts/shared-tiers/options.ts'
+import { type IssuerSettings, parseIssuer, requireDistinctPrefixes } from './issuer.ts'
+import { sharedTiersPart } from './parts.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
-import type { FetchFunction, IssuerResolver, ResourceServerOptions } from './public.ts'
+import type { IssuerResolver, ResourceServerOptions } from './public.ts'
 
 /** Every option, checked, with its default filled in. */
 export interface Settings {
@@ -36,7 +36,7 @@ export interface Settings {
   readonly form: boolean
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
-  readonly tiers: TierSettings
+  readonly tiers: CheckedTiers | undefined
   readonly claims: StandardSchemaV1 | undefined
   /** Scope → what it brings along directly; free of cycles. */
   readonly implied: ScopeImplications
@@ -79,8 +79,7 @@ export function parseOptions(options: unknown): Settings {
     form: withDefault(false, boolean),
     tokenCache,
     keys,
-    tiers: (value) => value,
-    tierEncryption: (value) => value,
+    tiers: optional(sharedTiersPart),
     claims: optional(standardSchema),
     scopes,
     resourceMetadata: (value) => value,
@@ -98,7 +97,6 @@ export function parseOptions(options: unknown): Settings {
     issuers,
     parseIssuer: (issuer) => parse(issuer, 'issuers()'),
     implied: given.scopes,
-    tiers: parseTiers(given.tiers, given.tierEncryption),
     resourceMetadata: parseResourceMetadata(given.resourceMetadata, given.resource, issuers, given.form, insecureHosts),
     emit: safely(given.onEvent),
   }
@@ -113,8 +111,7 @@ interface ParsedOptions {
   readonly form: boolean
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
-  readonly tiers: unknown
-  readonly tierEncryption: unknown
+  readonly tiers: CheckedTiers | undefined
   readonly claims: StandardSchemaV1 | undefined
   readonly scopes: ScopeImplications
   readonly resourceMetadata: unknown

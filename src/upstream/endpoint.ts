@@ -3,10 +3,9 @@ import { describeFault, Fault, isA, nameOf } from '../faults.ts'
 import { isAsync } from '../runtime/thenable.ts'
 import type { IntrospectionSettings } from '../parts/introspection/options.ts'
 import { endpointFault } from '../options/checks.ts'
-import type { FetchFunction } from '../options/public.ts'
+import type { FetchFunction } from '../pipeline.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
-import type { SharedCache } from '../parts/shared-tiers/shared-cache.ts'
 import { describeRedirect, isRedirect } from './fetch-document.ts'
 import { limit } from '../runtime/limit.ts'
 import { CannotAsk, UselessAnswer } from '../parts/introspection/answer.ts'
@@ -24,7 +23,7 @@ export interface EndpointSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
   readonly now: () => number
-  readonly shared: Pick<SharedCache, 'patienceMs'>
+  readonly tiers: { readonly maxWaitMs: number } | undefined
 }
 
 /** What one question brings along. */
@@ -46,13 +45,13 @@ const MAX_ANSWER_BYTES = 64 * 1024
 export async function askEndpoint(
   token: string,
   issuer: Issuer,
-  options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs'> & { readonly dialect: IntrospectionDialect },
+  options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs' | 'endpoint'> & { readonly dialect: IntrospectionDialect },
   settings: EndpointSettings,
   context: AskingContext,
 ): Promise<IntrospectionResponse> {
   const { auth, dialect } = options
   // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
-  const timeoutMs = options.timeoutMs + (issuer.introspection?.endpoint === undefined ? settings.shared.patienceMs : 0)
+  const timeoutMs = options.timeoutMs + (options.endpoint === undefined ? (settings.tiers?.maxWaitMs ?? 0) : 0)
   // The time counts from here, not from when the request began to wait for its turn.
   const { secrets } = context
   const { signal: ends, end } = limit(context.signal, timeoutMs)
@@ -70,7 +69,7 @@ export async function askEndpoint(
   }
 
   async function exchange(): Promise<IntrospectionResponse> {
-    const endpoint = await addressOf(issuer, settings, { ...context, signal: ends })
+    const endpoint = options.endpoint ?? (await addressOf(issuer, auth, settings, { ...context, signal: ends }))
     try {
       return await attempt(endpoint)
     } catch (fault) {
@@ -95,9 +94,12 @@ export async function askEndpoint(
 
 class ConnectionFailed extends Outage {}
 
-async function addressOf(issuer: Issuer, settings: EndpointSettings, context: CallContext): Promise<string> {
-  const configured = issuer.introspection?.endpoint
-  if (configured !== undefined) return configured
+async function addressOf(
+  issuer: Issuer,
+  auth: IntrospectionSettings['auth'],
+  settings: EndpointSettings,
+  context: CallContext,
+): Promise<string> {
   let metadata: Record<string, unknown>
   try {
     metadata = await issuer.metadata(context)
@@ -105,7 +107,7 @@ async function addressOf(issuer: Issuer, settings: EndpointSettings, context: Ca
     throw new Outage(`its metadata cannot be had: ${describeFault(cause)}`)
   }
   const aliases = metadata['mtls_endpoint_aliases']
-  const usesTls = issuer.introspection?.auth !== 'none' && issuer.introspection?.auth.method === 'tls_client_auth'
+  const usesTls = auth !== 'none' && auth.method === 'tls_client_auth'
   // RFC 8705 §5: an endpoint that asks for certificates may live elsewhere.
   const alias = usesTls ? (aliases as Record<string, unknown> | undefined)?.['introspection_endpoint'] : undefined
   const endpoint = alias ?? metadata['introspection_endpoint']

@@ -1,7 +1,7 @@
 import { quote } from '../errors.ts'
 import { describeFault, Fault, repeatsAny } from '../faults.ts'
 import { endpointFault } from '../options/checks.ts'
-import type { FetchFunction } from '../options/public.ts'
+import type { FetchFunction } from '../pipeline.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import { waitTurn } from '../runtime/turns.ts'

@@ -1,7 +1,14 @@
 import { requireRecipient } from '../../token/acceptance.ts'
 import { BearwardError, quote } from '../../errors.ts'
 import type { AccessToken, Issuer } from '../../pipeline.ts'
+import type { IntrospectionSettings } from './options.ts'
 import { namesAccessToken } from './answer.ts'
+
+/** An issuer, and how it is asked. */
+interface Answering {
+  readonly issuer: Issuer
+  readonly settings: Pick<IntrospectionSettings, 'audienceAssumed' | 'accessTokensOnly'>
+}
 
 /**
  * Checks that a token which is not verified here is an access token for this resource, as far as the issuer's answer tells.
@@ -9,18 +16,18 @@ import { namesAccessToken } from './answer.ts'
  *
  * @throws {BearwardError} audience_mismatch, client_refused, token_type_wrong
  */
-export function requireMeantForUs(token: AccessToken, issuer: Issuer): void {
-  const { audience, introspection } = issuer
+export function requireMeantForUs(token: AccessToken, { issuer, settings }: Answering): void {
+  const { audience } = issuer
   if (token.audience.length > 0 && audience) return requireRecipient(token, issuer)
-  if (audience && !introspection?.audienceAssumed) {
-    throw new BearwardError('audience_mismatch', describeGap(token, issuer))
+  if (audience && !settings.audienceAssumed) {
+    throw new BearwardError('audience_mismatch', describeGap(token, { issuer, settings }))
   }
   requireRecipient(token, { ...issuer, audience: null })
   // Without an audience nothing else tells an access token from a refresh token.
   if (namesAccessToken(token.claims)) return
   // An option fills an absence. It never outvotes a `typ` of another kind.
-  if (introspection?.accessTokensOnly && !hasType(token)) return
-  throw new BearwardError('token_type_wrong', describeGap(token, issuer))
+  if (settings.accessTokensOnly && !hasType(token)) return
+  throw new BearwardError('token_type_wrong', describeGap(token, { issuer, settings }))
 }
 
 /** @throws {BearwardError} audience_mismatch */
@@ -29,7 +36,8 @@ export function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
 }
 
 /** Says what the answer lacks, and every setting that it takes: one after the other, they send an operator in a circle. */
-function describeGap(token: AccessToken, { identifier, audience, clients, introspection }: Issuer): string {
+function describeGap(token: AccessToken, { issuer, settings }: Answering): string {
+  const { identifier, audience, clients } = issuer
   const isNamed = namesAccessToken(token.claims)
   if (!isNamed && hasType(token)) {
     const typ = quote(token.claims['typ'])
@@ -37,7 +45,7 @@ function describeGap(token: AccessToken, { identifier, audience, clients, intros
   }
   const lacking = [audience && '`aud`', !isNamed && '`token_type`'].filter(Boolean).join(' and ')
   const conditions = [audience && 'answers for this resource only', !isNamed && 'calls only access tokens active']
-  const needed = [audience && "audience: 'assumed'", (!isNamed || introspection?.accessTokensOnly) && ACCESS_ONLY]
+  const needed = [audience && "audience: 'assumed'", (!isNamed || settings.accessTokensOnly) && ACCESS_ONLY]
   const others = clients
     ? ''
     : ". Any client's token of this issuer is good then: to accept some alone, set `clients: ['CLIENT_ID']`"

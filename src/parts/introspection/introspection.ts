@@ -2,47 +2,43 @@ import { withSchema } from '../../token/acceptance.ts'
 import { type ReadToken, requireTimely } from '../../token/access-token.ts'
 import { BearwardError, shareError } from '../../errors.ts'
 import { withoutSecrets } from '../../faults.ts'
+import type { Engine, Services, SharedAnswerData, SharedWriting } from '../../parts.ts'
 import type { IntrospectionSettings } from './options.ts'
 import { weightOf } from '../../parse/json.ts'
 import type { AccessToken, CallContext, Issuer } from '../../pipeline.ts'
-import { commonScopes, createScopeExpansion, createScopeReader, type ScopeExpansion } from '../../token/scopes.ts'
-import type { StandardSchemaV1 } from '../../token/standard-schema.ts'
-import type { SharedCache, SharedWriting } from '../shared-tiers/shared-cache.ts'
+import { commonScopes, createScopeExpansion, createScopeReader } from '../../token/scopes.ts'
 import { createSharedLoaders, type SharedLoaders } from '../../upstream/shared-loaders.ts'
 import { readAnswer, requireAgreement } from './answer.ts'
 import { createAnswerCache, type Verdict } from '../../upstream/verdict-cache.ts'
-import { createSharedAnswers } from './shared-answers.ts'
-import { type Answer, createLine, type Line, type LineSettings, maxWaitMs, unavailable } from './line.ts'
+import { createLine, type Line, maxWaitMs, unavailable } from './line.ts'
 import { requireMeantForUs, requireNotForOthers } from './answer-recipient.ts'
 
 /** Asks issuers about tokens, and remembers what they said. */
-export interface Introspection<Claims> {
+export interface IntrospectionEngine extends Engine {
   /**
    * The access token that the issuer makes of a token which is not verified here.
    * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, audience_mismatch, client_refused,
    *   claim_invalid, binding_mismatch, token_expired, token_not_yet_valid, issuer_unavailable
    */
-  readonly introspect: (token: string, issuer: Issuer, context: CallContext) => Promise<AccessToken<Claims>>
+  readonly introspect: <Claims>(token: string, asked: Asked, context: CallContext) => Promise<AccessToken<Claims>>
   /**
    * Asks whether a JWT that was verified here is active still; what binds it counts from either side.
    * @throws {BearwardError} as `introspect`
    */
-  readonly confirm: (
+  readonly confirm: <Claims>(
     token: string,
     jwt: AccessToken<Claims>,
-    issuer: Issuer,
+    asked: Asked,
     context: CallContext,
   ) => Promise<AccessToken<Claims>>
-  /** Forgets what is remembered of a token at once, and what other processes left of it once its issuer is known. */
-  readonly forget: (token: string, issuer: Promise<Issuer | undefined>) => Promise<void>
-  readonly forgetAll: () => void
-  readonly stop: () => void
+  /** Drops an issuer's answers about a token from the shared tiers. */
+  readonly forgetElsewhere: (token: string, asked: Asked) => Promise<void>
 }
 
-export interface IntrospectionContext extends LineSettings {
-  readonly shared: SharedCache
-  readonly claims: StandardSchemaV1 | undefined
-  readonly expandScopes: ScopeExpansion
+/** An issuer, and how it is asked. */
+export interface Asked {
+  readonly issuer: Issuer
+  readonly settings: IntrospectionSettings
 }
 
 /** What is asked of one issuer under one set of settings. */
@@ -59,42 +55,47 @@ type Purpose = 'introspect' | 'confirm'
 
 const MAX_ISSUERS = 10_000
 
-export function createIntrospection<Claims>(settings: IntrospectionContext): Introspection<Claims> {
-  const { now, emit } = settings
+export function createIntrospection(services: Services): IntrospectionEngine {
+  const { now, emit } = services
   const answers = createAnswerCache(now)
-  const shared = createSharedAnswers(settings)
+  const shared = services.tiers?.shareAnswers()
   const inquiries = new Map<string, Inquiries>()
   // Claims in the shape that the schema gives them, made once for each answer.
-  const shaped = new WeakMap<AccessToken, AccessToken<Claims>>()
+  const shaped = new WeakMap<AccessToken, AccessToken<unknown>>()
   // What the schema's refusal must not repeat: it names members, and their names are the endpoint's.
   const concealed = new WeakMap<AccessToken, readonly string[]>()
-  const copies = settings.claims ? 2 : 1
+  const copies = services.claims ? 2 : 1
 
-  function inquiriesTo(issuer: Issuer, options: IntrospectionSettings): Inquiries {
+  /** Answers depend on where the endpoint may be, too. */
+  function answersFingerprint(terms: string): string {
+    return JSON.stringify([services.insecureHosts, terms])
+  }
+
+  function inquiriesTo({ issuer, settings: options }: Asked): Inquiries {
     // Found by what it says: an issuer that is described twice alike has one endpoint, one circuit and one limit, and one that
     // is described otherwise has verdicts of its own.
-    const terms = termsOf(issuer)
+    const terms = termsOf(issuer, options)
     const known = inquiries.get(terms)
     if (known) return Object.assign(known, { issuer, options })
     // Tenants come and go; what is lost with the oldest is the memory of an outage.
     if (inquiries.size >= MAX_ISSUERS) inquiries.delete(inquiries.keys().next().value ?? '')
-    const line = createLine(issuer.identifier, options, settings)
+    const line = createLine(issuer.identifier, options, services)
     const verdicts = (purpose: Purpose) =>
       createSharedLoaders({
         async load(token: string, signal, leader) {
           const epoch = answers.epoch()
           const { cacheMs } = made.options
-          const others = cacheMs > 0 ? await shared.about(token, terms) : undefined
+          const others = cacheMs > 0 ? await shared?.about(token, answersFingerprint(terms)) : undefined
           // What no message may repeat; whoever builds the request adds to it.
           const secrets = [token]
-          const judged = (answer: Answer, answeredMs = now()) =>
-            judge(answer, made.issuer, purpose, { answeredMs, secrets })
+          const judged = (answer: SharedAnswerData, answeredMs = now()) =>
+            judge(answer, { issuer: made.issuer, settings: made.options }, purpose, { answeredMs, secrets })
           const suffices = (verdict: Verdict) => isCurrent(verdict, cacheMs) && answers.isNews(token, verdict)
           const found = await others?.read(judged, suffices, leader)
           if (found && suffices(found)) return { verdict: found, epoch, asked: false }
           // Too old to serve, unless the endpoint turns out to be down.
           if (found) answers.bridge(token, found, epoch)
-          let answer: Answer
+          let answer: SharedAnswerData
           let verdict: Verdict
           try {
             answer = await line.ask(token, made.issuer, made.options, { ...leader, signal, secrets })
@@ -104,7 +105,7 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
           }
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
           if (!verdict.accepted && found) others?.drop(leader)
-          if (verdict.accepted && settings.claims) concealed.set(verdict.accepted.accessToken, secrets)
+          if (verdict.accepted && services.claims) concealed.set(verdict.accepted.accessToken, secrets)
           if (verdict.accepted && !signal.aborted)
             others?.write(answer, sharing(token, verdict, { options: made.options, epoch }), leader)
           return { verdict, epoch, asked: true }
@@ -116,9 +117,9 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
         },
         failed: (_, cause) => line.failed(cause),
         // Those that wait for a tier are not yet in the line.
-        max: (settings.shared.holds('answer') ? 25 : 5) * options.maxConcurrent,
+        max: (shared ? 25 : 5) * options.maxConcurrent,
         // The line keeps the time; this bound is for what it does not see.
-        timeoutMs: 2 * settings.shared.patienceMs + maxWaitMs(options) + options.timeoutMs + 1_000,
+        timeoutMs: 2 * (services.tiers?.maxWaitMs ?? 0) + maxWaitMs(options) + options.timeoutMs + 1_000,
         now,
       })
     const made: Inquiries = {
@@ -133,18 +134,18 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
 
   /** Runs the checks of an answer; a refusal is a verdict as well, and worth remembering. */
   function judge(
-    { claims, bytes }: Answer,
-    issuer: Issuer,
+    { claims, bytes }: SharedAnswerData,
+    { issuer, settings }: Asked,
     purpose: Purpose,
     { answeredMs, secrets }: { readonly answeredMs: number; readonly secrets: readonly string[] },
   ): Verdict {
-    const source = { terms: purpose + termsOf(issuer), answeredMs }
-    const expandOwn = createScopeExpansion(issuer.introspection?.dialect?.implies)
-    const toScopes = createScopeReader((granted) => settings.expandScopes(expandOwn(granted)))
+    const source = { terms: purpose + termsOf(issuer, settings), answeredMs }
+    const expandOwn = createScopeExpansion(settings.dialect?.implies)
+    const toScopes = createScopeReader((granted) => services.expandScopes(expandOwn(granted)))
     try {
-      const clock = { nowMs: answeredMs, toleranceSeconds: settings.clockToleranceSeconds }
+      const clock = { nowMs: answeredMs, toleranceSeconds: services.clockToleranceSeconds }
       const accepted = readAnswer(claims, issuer, toScopes, clock)
-      if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, issuer)
+      if (purpose === 'introspect') requireMeantForUs(accepted.accessToken, { issuer, settings })
       // A JWT that was verified here has shown its audience already.
       else requireNotForOthers(accepted.accessToken, issuer)
       return { ...source, accepted, weight: copies * weigh(accepted, bytes) }
@@ -158,12 +159,12 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   }
 
   /** The verdict of the cache, else the issuer's, else an old one while the issuer is down and that is allowed. */
-  async function verdictOn(token: string, issuer: Issuer, purpose: Purpose, context: CallContext): Promise<Verdict> {
-    const options = requireOptions(issuer)
-    const terms = purpose + termsOf(issuer)
+  async function verdictOn(token: string, asked: Asked, purpose: Purpose, context: CallContext): Promise<Verdict> {
+    const { issuer, settings: options } = asked
+    const terms = purpose + termsOf(issuer, options)
     const known = answers.get(token, terms, options.cacheMs)
     if (known && !isOver(known)) return known
-    const { line, verdicts } = inquiriesTo(issuer, options)
+    const { line, verdicts } = inquiriesTo(asked)
     try {
       return await verdicts[purpose].join(token, context)
     } catch (cause) {
@@ -212,9 +213,9 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   }
 
   /** @throws {BearwardError} claim_invalid */
-  async function shape(accessToken: AccessToken, token: string): Promise<AccessToken<Claims>> {
+  async function shape<Claims>(accessToken: AccessToken, token: string): Promise<AccessToken<Claims>> {
     try {
-      const made = await withSchema<Claims>(accessToken, settings.claims)
+      const made = await withSchema<Claims>(accessToken, services.claims)
       shaped.set(accessToken, made)
       concealed.delete(accessToken)
       return made
@@ -226,11 +227,11 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   /** @throws {BearwardError} what the verdict refuses with; token_expired, token_not_yet_valid */
   function accept({ accepted, refused }: Verdict): AccessToken {
     if (!accepted) throw refused ?? new BearwardError('token_inactive', 'the token is not active')
-    requireTimely(accepted.accessToken, accepted.notBeforeSeconds, now(), settings.clockToleranceSeconds)
+    requireTimely(accepted.accessToken, accepted.notBeforeSeconds, now(), services.clockToleranceSeconds)
     return accepted.accessToken
   }
 
-  function agree(jwt: AccessToken<Claims>, answer: AccessToken, issuer: Issuer): void {
+  function agree(jwt: AccessToken<unknown>, answer: AccessToken, issuer: Issuer): void {
     try {
       requireAgreement(jwt, answer, issuer)
     } catch (cause) {
@@ -241,14 +242,15 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
   }
 
   return {
-    async introspect(token, issuer, context) {
-      const accessToken = accept(await verdictOn(token, issuer, 'introspect', context))
-      return shaped.get(accessToken) ?? (await shape(accessToken, token))
+    async introspect<Claims>(token: string, asked: Asked, context: CallContext) {
+      const accessToken = accept(await verdictOn(token, asked, 'introspect', context))
+      const known = shaped.get(accessToken) as AccessToken<Claims> | undefined
+      return known ?? (await shape<Claims>(accessToken, token))
     },
 
-    async confirm(token, jwt, issuer, context) {
-      const answer = accept(await verdictOn(token, issuer, 'confirm', context))
-      agree(jwt, answer, issuer)
+    async confirm(token, jwt, asked, context) {
+      const answer = accept(await verdictOn(token, asked, 'confirm', context))
+      agree(jwt, answer, asked.issuer)
       // Scopes that the issuer took back since it signed the token are taken back.
       const scopes = hasScopes(answer) ? commonScopes(jwt.scopes, answer.scopes) : jwt.scopes
       if (!answer.confirmation && scopes.length === jwt.scopes.length) return jwt
@@ -256,19 +258,22 @@ export function createIntrospection<Claims>(settings: IntrospectionContext): Int
       return Object.freeze({ ...jwt, scopes: Object.freeze(scopes), ...(confirmation && { confirmation }) })
     },
 
-    async forget(token, owner) {
+    isShared: shared !== undefined,
+
+    forget(token) {
       forgetHere(token)
       // Whosever answer it would be: where that cannot be found out now, the tiers keep it, and it is not taken from there.
-      shared.forget(token)
-      const issuer = await owner.catch(() => undefined)
-      if (!issuer?.introspection) return
-      await (await shared.about(token, termsOf(issuer)))?.forget()
+      shared?.forget(token)
+    },
+
+    async forgetElsewhere(token, { issuer, settings }) {
+      await (await shared?.about(token, answersFingerprint(termsOf(issuer, settings))))?.forget()
       // What was read from there in the meantime goes as well.
       forgetHere(token)
     },
     forgetAll() {
       answers.forgetAll()
-      shared.forgetAll()
+      shared?.forgetAll()
       for (const { introspect, confirm } of running()) {
         introspect.forgetAll()
         confirm.forgetAll()
@@ -297,18 +302,13 @@ function hasScopes({ claims }: AccessToken): boolean {
   return (claims['scope'] ?? claims['scp'] ?? undefined) !== undefined
 }
 
-function requireOptions({ introspection, identifier }: Issuer): IntrospectionSettings {
-  if (introspection) return introspection
-  throw new BearwardError('token_malformed', `issuer "${identifier}" is not asked about tokens`)
-}
-
 const terms = new WeakMap<Issuer, string>()
 
 /** The settings under which a verdict is reached: equal settings make equal strings. */
-function termsOf(issuer: Issuer): string {
+function termsOf(issuer: Issuer, introspection: IntrospectionSettings): string {
   const known = terms.get(issuer)
   if (known !== undefined) return known
-  const { identifier, audience, clients, local, sources, introspection } = issuer
+  const { identifier, audience, clients, local, sources } = issuer
   const said = JSON.stringify([
     identifier,
     audience && [...audience],
@@ -316,7 +316,7 @@ function termsOf(issuer: Issuer): string {
     local,
     sources,
     // Functions are left out by JSON: credentials may change, what they are asked for may not.
-    { ...introspection, dialect: introspection?.dialect?.name },
+    { ...introspection, dialect: introspection.dialect?.name },
   ])
   terms.set(issuer, said)
   return said

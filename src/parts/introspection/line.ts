@@ -49,7 +49,7 @@ export function maxWaitMs({ timeoutMs }: IntrospectionSettings): number {
 export function createLine(identifier: string, options: IntrospectionSettings, settings: LineSettings): Line {
   const { now, emit } = settings
   // What a lost request held comes free when it could no longer be alive.
-  const leaseMs = options.timeoutMs + settings.shared.patienceMs + 1_000
+  const leaseMs = options.timeoutMs + (settings.tiers?.maxWaitMs ?? 0) + 1_000
   const circuit = createCircuit(now, leaseMs)
   const slots = createSlots({ max: options.maxConcurrent, leaseMs, maxWaitMs: maxWaitMs(options), now })
   const outages = new WeakSet<BearwardError>()

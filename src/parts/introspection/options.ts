@@ -118,32 +118,3 @@ const dialect: Check<IntrospectionDialect> = (value, option) => {
   if (isDialect(value)) return value
   throw misconfigured(option, show(value), 'an IntrospectionDialect: an object with the functions request and read')
 }
-
-/**
- * Refuses issuers between which an opaque token could not be told apart: none is ever tried after another.
- *
- * @throws {BearwardError} configuration_invalid
- */
-export function requireDistinctPrefixes(
-  issuers: readonly { readonly introspection: IntrospectionSettings | undefined }[],
-): void {
-  const taking = issuers.flatMap(({ introspection }, index) =>
-    introspection ? [{ index, prefixes: introspection.prefixes }] : [],
-  )
-  if (taking.length < 2) return
-  for (const { index, prefixes } of taking) {
-    const option = `issuers[${index}].introspection.opaqueTokens`
-    if (!prefixes)
-      throw misconfigured(option, 'nothing', "the prefixes of this issuer's tokens, since several issuers introspect")
-    for (const other of taking) {
-      if (other.index === index) continue
-      const clash = prefixes.find((prefix) => other.prefixes?.some((each) => each.startsWith(prefix)))
-      if (clash === undefined) continue
-      throw misconfigured(
-        option,
-        `"${clash}", which issuers[${other.index}] claims too`,
-        "prefixes that no other issuer's begin with",
-      )
-    }
-  }
-}

@@ -23,13 +23,14 @@ export interface TierSettings {
 const KEY_BYTES = 32
 
 /** @throws {BearwardError} configuration_invalid */
-export function parseTiers(tiers: unknown, encryption: unknown): TierSettings {
-  const list = optional(cacheTiers)(tiers, 'tiers') ?? []
-  const keys = optional(encryptionKeys)(encryption, 'tierEncryption')
+export function parseTiers(tiers: unknown, options: unknown, option: string): TierSettings {
+  const list = cacheTiers(tiers, option)
+  const { encryption: keys } = objectOf<{ encryption: readonly SealingKey[] | undefined }>(options, option, {
+    encryption: optional(encryptionKeys),
+  })
   if (!keys) return { list, keys: undefined }
-  if (list.length === 0) throw misconfigured('tierEncryption', 'keys', 'nothing, since the option "tiers" is not set')
   const twice = keys.findIndex(({ id }, index) => keys.findIndex((other) => other.id === id) !== index)
-  if (twice >= 0) throw misconfigured(`tierEncryption[${twice}].id`, 'the id of another key', 'each id once')
+  if (twice >= 0) throw misconfigured(`${option}.encryption[${twice}].id`, 'the id of another key', 'each id once')
   return { list, keys: keys as readonly [SealingKey, ...SealingKey[]] }
 }
 

@@ -1,6 +1,7 @@
 import { encode } from 'jose/base64url'
 import { LRUCache } from 'lru-cache'
 import { describeFault } from '../../faults.ts'
+import type { SharedEntry, SharedWriting } from '../../parts.ts'
 import type { TierSettings } from './options.ts'
 import { isObject, type JsonObject, parseStrictObject } from '../../parse/json.ts'
 import type { BearwardEvent, CallContext } from '../../pipeline.ts'
@@ -8,13 +9,6 @@ import type { CacheTier } from '../../stores/cache-tier.ts'
 import { createBackOff } from '../../upstream/back-off.ts'
 import { unref } from '../../runtime/timer.ts'
 import { createSealing } from './sealing.ts'
-
-/** What an issuer said, as a shared cache holds it. */
-export interface SharedEntry<T> {
-  readonly value: T
-  /** When the issuer said it. */
-  readonly originMs: number
-}
 
 /** The kinds of what is shared, as they stand in names. */
 export type SharedKind = 'keys' | 'metadata' | 'answer'
@@ -49,13 +43,6 @@ export interface SharedCache {
   readonly patienceMs: number
 }
 
-export interface SharedWriting {
-  readonly originMs: number
-  /** How long the entry is of use, from `originMs` on. */
-  readonly lifeMs: number
-  readonly unless?: () => boolean
-}
-
 export interface SharedCacheSettings {
   readonly tiers: TierSettings
   readonly now: () => number
@@ -77,6 +64,12 @@ interface Watched {
   readonly reads: ReturnType<typeof createBackOff>
   readonly writes: ReturnType<typeof createBackOff>
 }
+
+/**
+ * Part of the time for one load that the tiers may take for the keys, and once more for the metadata: where they hang, the
+ * rest is the issuer's.
+ */
+export const TIERS_PART: number = 1 / 3
 
 /** How much the clocks of those who share answers may differ. */
 export const ANSWER_SKEW_MS = 2_000

@@ -5,12 +5,12 @@ import type { IssuerSettings } from '../../options/issuer.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { CallContext, Issuer, IssuerState } from '../../pipeline.ts'
 import { fetchDocument, UpstreamFault } from '../../upstream/fetch-document.ts'
-import type { SharedCache } from '../../parts/shared-tiers/shared-cache.ts'
-import { createKeySet, type KeySet, type LoadKeys, type WantedKeys } from './key-set.ts'
+import { documentsFingerprint, sourcesFingerprint } from '../../options/fingerprint.ts'
+import type { FetchedKeys, LoadKeys, Services, WantedKeys } from '../../parts.ts'
+import { createKeySet, freshForMs, type KeySet } from './key-set.ts'
 import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
 import { createImportedKeys } from './imported-keys.ts'
-import { type FetchedKeys, loadShared, sharedIdentity, SPREAD } from './shared-keys.ts'
-import { hasCandidate, usableKeys } from './usable-keys.ts'
+import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
 /** An issuer that can also be watched and stopped. */
 export interface TrackedIssuer extends Issuer {
@@ -28,15 +28,10 @@ export interface IssuerSources {
   readonly keys: KeySet
 }
 
-/** Equal for settings that lead to the same metadata and keys. */
-export function describeSources({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
-  return JSON.stringify([identifier, metadata, keys, [...algorithms]])
-}
-
-export function createSources(issuer: IssuerSettings, settings: Settings, shared: SharedCache): IssuerSources {
+export function createSources(issuer: IssuerSettings, settings: Settings, { tiers }: Services): IssuerSources {
   const metadata = createMetadataSource(issuer, {
     ...settings,
-    shared,
+    tiers,
     loopback: true,
     timeoutMs: settings.keys.timeoutMs,
     maxStaleMs: settings.keys.maxStaleMs,
@@ -44,30 +39,32 @@ export function createSources(issuer: IssuerSettings, settings: Settings, shared
       settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, detail: describeFault(fault) })
     },
   })
-  const keys = createKeySet(keyLoader(issuer, metadata, settings, shared), {
+  const keys = createKeySet(keyLoader(issuer, metadata, settings, tiers), {
     ...settings.keys,
     // Keys given as data are neither fresh nor stale.
     ...(issuer.keys.from === 'data' && { refreshMs: Infinity, maxStaleMs: Infinity }),
-    ...(shared.holds('keys') && { spread: SPREAD }),
+    ...(tiers?.spread !== undefined && { spread: tiers.spread }),
     issuer: issuer.identifier,
     now: settings.now,
     emit: settings.emit,
   })
-  return { said: describeSources(issuer), metadata, keys }
+  return { said: sourcesFingerprint(issuer), metadata, keys }
 }
 
-export function createIssuer(settings: IssuerSettings, { said, metadata, keys }: IssuerSources): TrackedIssuer {
+export function createIssuer(
+  settings: IssuerSettings,
+  { said, metadata, keys }: IssuerSources,
+  services: Services,
+): TrackedIssuer {
   const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
-  async function requireMetadata(context: CallContext): Promise<void> {
+  async function requireMetadata(member: string, context: CallContext): Promise<void> {
     let document: Record<string, unknown>
     try {
       document = await metadata.getSparingly(context)
     } catch (cause) {
       throw unready(cause)
     }
-    if (typeof document['introspection_endpoint'] !== 'string') {
-      throw unready(new UpstreamFault('its metadata names no `introspection_endpoint`'))
-    }
+    if (typeof document[member] !== 'string') throw unready(new UpstreamFault(`its metadata names no \`${member}\``))
   }
 
   function unready(cause: unknown): BearwardError {
@@ -85,12 +82,12 @@ export function createIssuer(settings: IssuerSettings, { said, metadata, keys }:
     sources: said,
     local,
     verifiesJwts,
-    introspection,
+    introspection: introspection?.start(services),
     keys,
     metadata: metadata.get,
     async ready(context) {
-      if (verifiesJwts || introspection?.signedResponse) await keys.current(context)
-      else if (introspection?.endpoint === undefined) await requireMetadata(context)
+      if (verifiesJwts || introspection?.needsKeys) await keys.current(context)
+      else if (introspection?.needsMember !== undefined) await requireMetadata(introspection.needsMember, context)
     },
     state: () => ({ issuer: identifier, ...keys.state() }),
     stop() {
@@ -104,7 +101,7 @@ function keyLoader(
   issuer: IssuerSettings,
   metadata: MetadataSource,
   settings: Settings,
-  shared: SharedCache,
+  tiers: Services['tiers'],
 ): LoadKeys {
   const { identifier, keys, algorithms, local } = issuer
   const imports = createImportedKeys()
@@ -143,14 +140,14 @@ function keyLoader(
     }
   }
 
-  if (!shared.holds('keys')) return fetchKeys
-  return loadShared(fetchKeys, {
+  if (!tiers) return fetchKeys
+  return tiers.shareKeys(fetchKeys, {
     ...settings.keys,
-    shared,
-    identity: sharedIdentity(issuer, settings),
-    algorithms,
-    imports,
+    fingerprint: documentsFingerprint(issuer, settings),
     now: settings.now,
+    usableKeys: (document, previous) => usableKeys(document, algorithms, previous, 0, imports),
+    publicSetOf,
+    freshForMs,
   })
 }
 

@@ -1,6 +1,7 @@
 import { BearwardError } from '../../errors.ts'
 import { describeFault } from '../../faults.ts'
 import type { KeySettings } from '../../options/settings.ts'
+import type { LoadKeys, PublishedKeys } from '../../parts.ts'
 import type {
   BearwardEvent,
   CallContext,
@@ -12,7 +13,7 @@ import type {
 import { createBackOff } from '../../upstream/back-off.ts'
 import { UpstreamFault } from '../../upstream/fetch-document.ts'
 import { CallerGone, createSharedLoader } from '../../upstream/shared-loader.ts'
-import { snapshotOf, type UsableKeys } from './usable-keys.ts'
+import { snapshotOf } from './usable-keys.ts'
 
 /** The keys of one issuer, and what else its owner may ask of them. */
 export interface KeySet extends KeySource {
@@ -31,30 +32,6 @@ export interface KeySetSettings extends KeySettings {
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
 }
-
-/** What the keys at hand are wanted to be replaced by. */
-export interface WantedKeys {
-  /** Those at hand, to be kept where they are still published. */
-  readonly previous: ReadonlyMap<string, VerificationKey>
-  /** When those at hand were published; `undefined` where there are none. */
-  readonly heldSinceMs: number | undefined
-  /** `due`: none at hand, or old ones. `unknown`: those at hand did not verify a token. */
-  readonly reason: 'due' | 'unknown'
-  /** Takes keys of another process that are too old to serve, unless the load fails. */
-  readonly adopt: (older: PublishedKeys & { readonly fetchedMs: number }) => void
-}
-
-/** Keys as they were published at some moment. */
-export interface PublishedKeys extends UsableKeys {
-  readonly maxAgeSeconds: number | undefined
-  /** Set where another process fetched them. */
-  readonly fetchedMs?: number
-  /** When any process last fetched them because a token could not be verified. */
-  readonly extraMs?: number | undefined
-}
-
-/** Gets the keys, on behalf of the request that leads. */
-export type LoadKeys = (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<PublishedKeys>
 
 /** How long published keys are fresh. */
 export function freshForMs(maxAgeSeconds: number | undefined, refreshMs: number): number {

@@ -6,8 +6,8 @@ import { fetchDocument, type FetchSettings, UpstreamFault } from '../../upstream
 import type { IssuerSettings } from '../../options/issuer.ts'
 import { isObject, type Json, type JsonObject } from '../../parse/json.ts'
 import type { CallContext } from '../../pipeline.ts'
-import { type SharedCache, type SharedEntry, sharedName } from '../../parts/shared-tiers/shared-cache.ts'
-import { sharedIdentity, TIERS_PART } from './shared-keys.ts'
+import { documentsFingerprint } from '../../options/fingerprint.ts'
+import type { RunningTiers, SharedEntry } from '../../parts.ts'
 
 /** An issuer's metadata, fetched when first needed and again, in the background, when it has grown old. */
 export interface MetadataSource {
@@ -28,7 +28,7 @@ export interface MetadataSource {
 }
 
 export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaTypes' | 'maxBytes' | 'members'> {
-  readonly shared: SharedCache
+  readonly tiers: RunningTiers | undefined
   readonly timeoutMs: number
   readonly maxStaleMs: number
   readonly now: () => number
@@ -37,10 +37,7 @@ export interface MetadataSettings extends Omit<FetchSettings, 'signal' | 'mediaT
 }
 
 /** Metadata, and the address that had it. */
-interface FoundMetadata {
-  readonly url: string
-  readonly document: JsonObject
-}
+type FoundMetadata = { readonly url: string; readonly document: JsonObject }
 
 const FRESH_MS = 60 * 60 * 1000
 export const MAX_DOCUMENT_BYTES: number = 512 * 1024
@@ -54,14 +51,19 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   let known: { readonly document: Record<string, unknown>; fetchedMs: number } | undefined
   /** What is known led nowhere. */
   let doubted = false
-  let name: string | undefined
   // For reloads in the background and for who can come again: who has to wait has a back-off of its own.
   let lastFault: unknown
   const backOff = createBackOff(settings.now)
+  const shared = settings.tiers?.shareMetadata<FoundMetadata>({
+    fingerprint: documentsFingerprint(issuer, settings),
+    timeoutMs: settings.timeoutMs,
+    parse: parseShared,
+    suffices,
+  })
 
   const loader = createSharedLoader({
     async load(signal, leader) {
-      const entry = await readShared(leader)
+      const entry = await shared?.read(leader)
       if (entry && suffices(entry)) return { ...entry.value, fetchedMs: entry.originMs }
       // Too old to serve, unless the issuer fails.
       if (entry && isNewer(entry.originMs) && age({ fetchedMs: entry.originMs }) < settings.maxStaleMs) {
@@ -71,10 +73,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       const originMs = settings.now()
       const found = await fetchFirst(issuer.identifier, addresses, { ...settings, signal })
       // What comes after its time is dropped here, and may be long out of date.
-      if (name !== undefined && !signal.aborted) {
-        const times = { originMs, lifeMs: settings.maxStaleMs }
-        settings.shared.write(name, { ...found }, times, leader)
-      }
+      if (!signal.aborted) shared?.write(found, { originMs, lifeMs: settings.maxStaleMs }, leader)
       return { ...found, fetchedMs: settings.now() }
     },
     loaded({ url, document, fetchedMs }) {
@@ -94,13 +93,6 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     timeoutMs: settings.timeoutMs,
     now: settings.now,
   })
-
-  async function readShared(leader: CallContext): Promise<SharedEntry<FoundMetadata> | undefined> {
-    if (!settings.shared.holds('metadata')) return undefined
-    name ??= await sharedName('metadata', sharedIdentity(issuer, settings))
-    const withinMs = settings.timeoutMs * TIERS_PART
-    return settings.shared.read(name, { parse: parseShared, suffices, withinMs }, leader)
-  }
 
   /** @throws where the entry is not what this issuer's addresses could have answered */
   function parseShared({ url, document }: JsonObject): FoundMetadata {

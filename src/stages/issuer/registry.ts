@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import type { SharedCache } from '../../parts/shared-tiers/shared-cache.ts'
 import { BearwardError, quote, quoteSome } from '../../errors.ts'
 import { describeFault, isA } from '../../faults.ts'
 import { misconfigured } from '../../options/checks.ts'
@@ -9,7 +8,9 @@ import type { Settings } from '../../options/settings.ts'
 import { isObject } from '../../parse/json.ts'
 import type { CallContext, Issuer, Unverified } from '../../pipeline.ts'
 import { createSharedLoaders } from '../../upstream/shared-loaders.ts'
-import { createIssuer, createSources, describeSources, type IssuerSources, type TrackedIssuer } from './issuer.ts'
+import { sourcesFingerprint } from '../../options/fingerprint.ts'
+import type { Services } from '../../parts.ts'
+import { createIssuer, createSources, type IssuerSources, type TrackedIssuer } from './issuer.ts'
 
 /** Finds the configured issuer that an unverified token names. */
 export interface IssuerRegistry {
@@ -25,16 +26,19 @@ export interface IssuerRegistry {
   readonly stop: () => void
 }
 
-export function createIssuerRegistry(settings: Settings, shared: SharedCache): IssuerRegistry {
+export function createIssuerRegistry(settings: Settings, services: Services): IssuerRegistry {
   const { issuers } = settings
   return typeof issuers === 'function'
-    ? resolvedIssuers(issuers, settings, shared)
-    : listedIssuers(issuers, settings, shared)
+    ? resolvedIssuers(issuers, settings, services)
+    : listedIssuers(issuers, settings, services)
 }
 
-function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, shared: SharedCache): IssuerRegistry {
+function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, services: Services): IssuerRegistry {
   const byIdentifier = new Map(
-    listed.map((issuer) => [issuer.identifier, createIssuer(issuer, createSources(issuer, settings, shared))]),
+    listed.map((issuer) => [
+      issuer.identifier,
+      createIssuer(issuer, createSources(issuer, settings, services), services),
+    ]),
   )
   const introspecting = [...byIdentifier.values()].filter(({ introspection }) => introspection)
   const configured = quoteSome(new Set(byIdentifier.keys()))
@@ -93,7 +97,7 @@ const OPAQUE = 'opaque'
 const NAMED = 'iss:'
 
 /** Many tenants: a resolver is asked, and its answers are kept, bounded and checked. */
-function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: SharedCache): IssuerRegistry {
+function resolvedIssuers(resolve: IssuerResolver, settings: Settings, services: Services): IssuerRegistry {
   const { now, emit } = settings
   const tenants = new LRUCache<string, Tenant>({
     max: MAX_TENANTS,
@@ -169,8 +173,8 @@ function resolvedIssuers(resolve: IssuerResolver, settings: Settings, shared: Sh
       throw misconfigured('issuers().issuer', quote(parsed.identifier), `exactly ${quote(identifierIn(hint))}`)
     }
     const before = tenants.peek(hint)?.sources
-    const sources = before?.said === describeSources(parsed) ? before : createSources(parsed, watched, shared)
-    const issuer = createIssuer(parsed, sources)
+    const sources = before?.said === sourcesFingerprint(parsed) ? before : createSources(parsed, watched, services)
+    const issuer = createIssuer(parsed, sources, services)
     // Good for who asked before, and not to be relied on by anybody else.
     if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now(), epoch })
     return issuer

@@ -4,6 +4,7 @@ import { quote } from '../../errors.ts'
 import { describeFault } from '../../faults.ts'
 import { MAX_ITEMS } from '../../parse/excerpt.ts'
 import { isObject, type JsonObject } from '../../parse/json.ts'
+import type { UsableKeys } from '../../parts.ts'
 import type { KeySnapshot, VerificationKey } from '../../pipeline.ts'
 import { waitTurn } from '../../runtime/turns.ts'
 import { createImportedKeys, type ImportedKeys, type ImportsOfKey } from './imported-keys.ts'
@@ -28,12 +29,6 @@ const MAX_REPORTS = 16
 const SLICE = 32
 
 type PublicJwk = JWK & { readonly pub?: string }
-
-export interface UsableKeys {
-  readonly keys: readonly VerificationKey[]
-  /** Why the others were passed over, one sentence each; 16 at most, of which the last says how many more there are. */
-  readonly ignored: readonly string[]
-}
 
 /**
  * Picks the keys of a JWK Set that may verify tokens here, and tries each with the runtime. A key that is unusable is

@@ -1,0 +1,20 @@
+import type { MetadataSharing, SharedMetadata } from '../../parts.ts'
+import type { JsonObject } from '../../parse/json.ts'
+import { type SharedCache, sharedName, TIERS_PART } from './shared-cache.ts'
+
+/** Reads and writes one issuer's metadata in the shared tiers. */
+export function createSharedMetadata<T extends JsonObject>(
+  cache: SharedCache,
+  { fingerprint, timeoutMs, parse, suffices }: MetadataSharing<T>,
+): SharedMetadata<T> {
+  let name: string | undefined
+  return {
+    async read(context) {
+      name ??= await sharedName('metadata', fingerprint)
+      return cache.read(name, { parse, suffices, withinMs: timeoutMs * TIERS_PART }, context)
+    },
+    write(value, writing, context) {
+      if (name !== undefined) cache.write(name, value, writing, context)
+    },
+  }
+}
