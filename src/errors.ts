@@ -88,6 +88,15 @@ export interface BearwardErrorDetails {
   readonly retryAfterSeconds?: number | undefined
   /** The requirement that a token does not meet. */
   readonly requirement?: Needed | undefined
+  readonly challenge?: ErrorChallenge | undefined
+}
+
+/** What the challenge of an error says beyond its `error` and its scopes. */
+export interface ErrorChallenge {
+  /** The authentication scheme that the client used. Default `Bearer`. */
+  readonly scheme?: string
+  /** Further parameters. Names are tokens, values printable ASCII. @see RFC 9110 §11.2 */
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 /** Anything that says which scopes an operation needs. */
@@ -123,8 +132,11 @@ export class BearwardError extends Error {
   declare readonly scopes?: readonly string[]
   /** With `scope_insufficient` and `access_denied`: what the token does not meet. Not enumerable: it is no text for a log. */
   declare readonly requirement?: Needed
+  /** What the client's challenge says of this error. Not enumerable. */
+  declare readonly challenge?: ErrorChallenge
   /** With `issuer_unavailable`: seconds until another attempt makes sense. */
   declare readonly retryAfterSeconds?: number
+  #headers: (() => Readonly<Record<string, string>>) | undefined
 
   constructor(code: ErrorCode, detail: string, details: BearwardErrorDetails = {}) {
     const isForDevelopers = code === 'configuration_invalid'
@@ -143,11 +155,31 @@ export class BearwardError extends Error {
     this.expose = false
     this.detail = plain
     if (details.scopes) this.scopes = Object.freeze([...details.scopes])
-    if (details.requirement) {
-      Object.defineProperty(this, 'requirement', { value: details.requirement, writable: true, configurable: true })
-    }
+    if (details.requirement) hide(this, 'requirement', details.requirement)
+    if (details.challenge) hide(this, 'challenge', details.challenge)
     if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds
   }
+
+  /** Header fields for the client, such as its challenge: some frameworks send those of an error that nobody handled. */
+  get headers(): Readonly<Record<string, string>> | undefined {
+    return this.#headers?.()
+  }
+
+  // Whoever catches an error may write on it.
+  set headers(headers: Readonly<Record<string, string>> | undefined) {
+    this.#headers = () => headers ?? {}
+  }
+
+  /** Gives an error its `headers`, made when they are read. */
+  static withHeaders(error: BearwardError, headers: () => Readonly<Record<string, string>>): BearwardError {
+    error.#headers = headers
+    return error
+  }
+}
+
+/** Adds a member that is no text for a log. */
+function hide(error: BearwardError, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, writable: true, configurable: true })
 }
 
 /** Whether an error is a denial of `api.authorize`; others of bearward refuse the token itself. */
@@ -164,11 +196,19 @@ export function shareError(fault: unknown): void {
   if (fault instanceof BearwardError) shared.add(fault)
 }
 
-/** Returns the error that one caller gets: an object that nobody else has or will get. */
-export function forCaller(error: BearwardError): BearwardError {
-  if (!shared.has(error)) return error
-  const { code, detail, scopes, retryAfterSeconds } = error
-  return new BearwardError(code, detail, { scopes, retryAfterSeconds })
+/**
+ * Returns the error that one caller gets: an object that nobody else has or will get.
+ *
+ * @param scheme the authentication scheme that the caller used
+ */
+export function forCaller(error: BearwardError, scheme = 'Bearer'): BearwardError {
+  const own = shared.has(error) ? copyOf(error) : error
+  if (scheme !== 'Bearer' && own.challenge?.scheme === undefined) hide(own, 'challenge', { ...own.challenge, scheme })
+  return own
+}
+
+function copyOf({ code, detail, scopes, retryAfterSeconds, challenge }: BearwardError): BearwardError {
+  return new BearwardError(code, detail, { scopes, retryAfterSeconds, challenge })
 }
 
 /** What the table says of a code; `undefined` for any other value, as an error holds it that somebody wrote on. */

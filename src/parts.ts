@@ -1,4 +1,12 @@
-import type { BearwardEvent, CallContext, FetchFunction, Inquirer, VerificationKey } from './pipeline.ts'
+import type {
+  AccessToken,
+  BearwardEvent,
+  CallContext,
+  FetchFunction,
+  Inquirer,
+  Presentation,
+  VerificationKey,
+} from './pipeline.ts'
 import type { JsonObject } from './parse/json.ts'
 import type { ScopeExpansion } from './token/scopes.ts'
 import type { StandardSchemaV1 } from './token/standard-schema.ts'
@@ -30,6 +38,43 @@ export interface Engine {
   readonly stop: () => void
   /** Other processes get what it learns: an inquirer's `forget` reaches them. */
   readonly isShared: boolean
+}
+
+/** Checks that the sender of a token is the one that it was issued to. */
+export interface Binding {
+  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  readonly check: (option: string) => CheckedBinding
+}
+
+export interface CheckedBinding {
+  readonly start: (services: Services) => RunningBinding
+}
+
+/** A binding at work. */
+export interface RunningBinding {
+  /** The member of `cnf` that it checks. @see RFC 7800 §3 */
+  readonly confirmation: keyof NonNullable<AccessToken['confirmation']>
+  /** The authentication scheme of its tokens; `undefined` where they are Bearer tokens. @see RFC 9110 §11.1 */
+  readonly scheme: string | undefined
+  /** What each challenge of its scheme says. Names are tokens, values printable ASCII. */
+  readonly challengeParameters: Readonly<Record<string, string>>
+  /**
+   * Called for each token whose `cnf` has the member, presented under the scheme. May add fields to the context's
+   * `responseHeaders`.
+   * @throws {BearwardError} binding_mismatch
+   */
+  readonly prove: (presentation: Presentation, token: AccessToken<unknown>) => void | Promise<void>
+}
+
+/** A stage of a call, by the name of its file or folder. */
+export type StageName = 'extract' | 'classify' | 'issuer' | 'verify' | 'constrain' | 'authorize'
+
+/** Sees calls go from stage to stage. Its faults are ignored. */
+export interface Observer {
+  /** A stage passed the call on, with what it found. A cached token skips `classify`, `issuer` and `verify`. */
+  readonly passed: (stage: StageName, found: unknown, context: CallContext) => void
+  /** The stage after the one that passed last refused the call. */
+  readonly refused: (error: unknown, context: CallContext) => void
 }
 
 /** Asks an issuer about tokens: the option `introspection` of an issuer. Made by `introspect(…)`. */

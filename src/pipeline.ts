@@ -70,10 +70,14 @@ declare const unverified: unique symbol
 /** Marks what came from outside and was not verified yet; only `verify` takes the mark off. */
 export type Unverified<T> = T & { readonly [unverified]: true }
 
-/** extract → classify. */
-export interface Credential {
-  readonly scheme: 'Bearer'
+/** One request's credential, and all that came with it: extract hands it on, up to constrain. */
+export interface Presentation {
+  /** The authentication scheme: `Bearer`, or one that a binding brings. */
+  readonly scheme: string
   readonly token: string
+  /** The request as the adapter described it; `undefined` for a token that came without one. */
+  readonly request: RequestView | undefined
+  readonly context: CallContext
 }
 
 /** classify → issuer: a JWT taken apart, of which nothing may be believed. */

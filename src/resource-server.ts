@@ -1,23 +1,10 @@
-import { requireTimely } from './token/access-token.ts'
-import { authorizeToken, type Requirement } from './stages/authorize.ts'
-import { classifyToken } from './stages/classify.ts'
-import { requireTime } from './runtime/clock.ts'
-import { requireBinding } from './stages/constrain.ts'
 import { BearwardError, forCaller, isDenial } from './errors.ts'
 import { describeFault, isA } from './faults.ts'
-import {
-  extractCredential,
-  requireCredentialCharacters,
-  requireToken,
-  requireTokenCharacters,
-} from './stages/extract.ts'
-import { readForm } from './parse/form.ts'
 import { createHeaderMemo } from './jws/header-memo.ts'
-import type { Engine, Services } from './parts.ts'
-import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
 import type { ResourceServerOptions } from './options/public.ts'
-import { parseOptions } from './options/settings.ts'
+import { parseOptions, type Settings } from './options/settings.ts'
+import type { Engine, Services, StageName } from './parts.ts'
 import type {
   AccessToken,
   BearwardEvent,
@@ -25,16 +12,22 @@ import type {
   Issuer,
   IssuerState,
   JwtClaims,
-  OpaqueToken,
+  Presentation,
   RequestView,
-  UnverifiedJwt,
 } from './pipeline.ts'
-import { buildChallenge, type ChallengeResponse } from './stages/respond.ts'
-import { createScopeExpansion, createScopeReader, rememberScopes } from './token/scopes.ts'
-import type { SchemaOutput, StandardSchemaV1 } from './token/standard-schema.ts'
-import { isThenable } from './runtime/thenable.ts'
+import { requireTime } from './runtime/clock.ts'
+import { isAsync, isThenable } from './runtime/thenable.ts'
+import { authorizeToken, type Requirement } from './stages/authorize.ts'
+import { classifyToken } from './stages/classify.ts'
+import { requireBinding } from './stages/constrain.ts'
+import { createSchemes, extractCredential, presentToken } from './stages/extract.ts'
+import { createIssuerRegistry } from './stages/issuer/registry.ts'
+import { buildChallenge, type ChallengeResponse, type ChallengeSettings, errorHeaders } from './stages/respond.ts'
 import { verifyJwt } from './stages/verify/jwt.ts'
 import { type CachedToken, createTokenCache } from './stages/verify/token-cache.ts'
+import { requireTimely } from './token/access-token.ts'
+import { createScopeExpansion, createScopeReader, rememberScopes } from './token/scopes.ts'
+import type { SchemaOutput, StandardSchemaV1 } from './token/standard-schema.ts'
 
 /** The claims that come out of a schema, or plain JSON without one. */
 export type ClaimsOf<Schema> = Schema extends StandardSchemaV1 ? SchemaOutput<Schema> : JwtClaims
@@ -88,78 +81,112 @@ export interface ResourceServer<Claims = JwtClaims> {
 export function createResourceServer<Schema extends StandardSchemaV1 | undefined = undefined>(
   options: ResourceServerOptions<Schema>,
 ): ResourceServer<ClaimsOf<Schema>> {
-  type Claims = ClaimsOf<Schema>
-  const settings = parseOptions(options)
-  const { now, emit, clockToleranceSeconds, resourceMetadata } = settings
+  return composeStages(parseOptions(options))
+}
+
+/** Composes the stages in the order in which a request meets them. */
+export function composeStages<Claims>(settings: Settings): ResourceServer<Claims> {
+  const { now, emit, clockToleranceSeconds, resourceMetadata, observer } = settings
   const headers = createHeaderMemo()
   const verified = createTokenCache<Claims>(settings.tokenCache)
   const expandScopes = createScopeExpansion(settings.implied)
   const toScopes = rememberScopes(createScopeReader(expandScopes))
   const engines = new Map<unknown, Engine>()
   const services: Services = { ...settings, expandScopes, tiers: settings.tiers?.start(settings), engine: engineOf }
+  const bindings = settings.bindings.map((binding) => binding.start(services))
   const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, services)
-  const judging = { ...settings, toScopes }
-  const challengeSettings = { realm: settings.realm, resourceMetadataUrl: resourceMetadata.url }
+
+  const ofBindings = bindings.flatMap(({ scheme: name, challengeParameters: parameters }) =>
+    name === undefined ? [] : [{ name, parameters }],
+  )
+  const extracting = { ...settings, schemes: createSchemes(ofBindings.map(({ name }) => name)) }
+  const verifying = { ...settings, toScopes }
+  // Requirements read the time when they need it: most do not.
+  const clock = Object.freeze({
+    get nowMs() {
+      return now()
+    },
+  })
+  const challenging: ChallengeSettings = {
+    realm: settings.realm,
+    resourceMetadataUrl: resourceMetadata.url,
+    schemes: [{ name: 'Bearer', parameters: {} }, ...ofBindings],
+  }
   let closed = false
 
-  /** Verifies a JWT here or asks its issuer about it, as that issuer is configured; asks about any other token. */
-  async function verifyToken(
-    token: string,
-    requireCharacters: (token: string) => void,
+  /** extract … constrain */
+  async function admit(
+    present: () => Presentation | Promise<Presentation>,
     context: CallContext,
   ): Promise<AccessToken<Claims>> {
-    const epoch = verified.epoch()
-    const classified = classify(token, requireCharacters)
-    if (classified.kind === 'opaque') return ask(token, await issuers.findForOpaque(token, context), context)
-    const found = issuers.find(classified.issuer, context)
-    // An `await` here would put the parsing of every token at hand before the first signature.
-    const issuer = isThenable(found) ? await found : found
-    if (!issuer.verifiesJwts) return ask(token, issuer, context)
-    const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, judging, context)
-    headers.keep(token)
-    const { weight } = classified
-    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, weight, cachedMs: now() }, epoch)
-    return confirmed(token, accessToken, issuer, context)
-  }
-
-  /** Where a token is a JWT in every character, none is left to be looked at: only for others it is asked what they hold. */
-  function classify(token: string, requireCharacters: (token: string) => void): UnverifiedJwt | OpaqueToken {
-    let classified: UnverifiedJwt | OpaqueToken
+    let presentation: Presentation | undefined
     try {
-      classified = classifyToken(token, headers)
-    } catch (fault) {
-      requireCharacters(token)
-      throw fault
+      const presented = present()
+      presentation = isThenable(presented) ? await presented : presented
+      observe('extract', presentation, context)
+      const found = validate(presentation)
+      const accessToken = isThenable(found) ? await found : found
+      const proof = requireBinding(accessToken, presentation, bindings)
+      if (proof) await proof
+      observe('constrain', accessToken, context)
+      return accessToken
+    } catch (error) {
+      throw refusal(error, context, presentation?.scheme)
     }
-    if (classified.kind === 'opaque') requireCharacters(token)
-    return classified
   }
 
   /**
-   * classify → issuer → verify, and constrain left to the caller. A token that was verified before skips verification and
-   * nothing else: its time, its issuer and its key are checked again.
+   * classify → issuer → verify. A cached token skips verification and nothing else: its time, its issuer and its key are
+   * checked again.
    */
-  function validate(
-    token: string,
-    entry: CachedToken<Claims> | undefined,
-    requireCharacters: (token: string) => void,
-    context: CallContext,
-  ): AccessToken<Claims> | Promise<AccessToken<Claims>> {
+  function validate(presentation: Presentation): AccessToken<Claims> | Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
     const nowMs = now()
     // Before anybody is asked: without a time, what is asked for could not be kept.
     requireTime(nowMs)
-    if (!entry) return verifyToken(token, requireCharacters, context)
-    const { issuer, key, accessToken } = entry
-    if (verified.isOld(entry, nowMs) || !issuers.trusts(issuer) || !issuer.keys.stillHolds(key, context)) {
-      return verifyToken(token, requireCharacters, context)
+    const { token, context } = presentation
+    const cached = verified.get(token)
+    if (!cached || !stillCounts(cached, nowMs, context)) return verifyPresented(presentation)
+    requireTimely(cached.accessToken, cached.notBeforeSeconds, nowMs, clockToleranceSeconds)
+    return confirm(token, cached.accessToken, cached.issuer, context)
+  }
+
+  function stillCounts(cached: CachedToken<Claims>, nowMs: number, context: CallContext): boolean {
+    const { issuer, key } = cached
+    return !verified.isOld(cached, nowMs) && issuers.trusts(issuer) && issuer.keys.stillHolds(key, context)
+  }
+
+  /** Verifies a JWT here or asks its issuer about it, according to that issuer's configuration; asks about any other token. */
+  async function verifyPresented(presentation: Presentation): Promise<AccessToken<Claims>> {
+    const { token, context } = presentation
+    const epoch = verified.epoch()
+    const classified = classifyToken(presentation, headers)
+    observe('classify', classified, context)
+    const found =
+      classified.kind === 'jwt' ? issuers.find(classified.issuer, context) : issuers.findForOpaque(token, context)
+    // An `await` here would put the parsing of every token at hand before the first signature.
+    const issuer = isThenable(found) ? await found : found
+    observe('issuer', issuer, context)
+    if (classified.kind === 'opaque' || !issuer.verifiesJwts) return introspect(token, issuer, context)
+    const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, verifying, context)
+    headers.keep(token)
+    const { weight } = classified
+    verified.set({ accessToken, notBeforeSeconds, key, issuer, token, weight, cachedMs: now() }, epoch)
+    observe('verify', accessToken, context)
+    return confirm(token, accessToken, issuer, context)
+  }
+
+  async function introspect(token: string, issuer: Issuer, context: CallContext): Promise<AccessToken<Claims>> {
+    if (!issuer.introspection) {
+      throw new BearwardError('token_malformed', `issuer "${issuer.identifier}" is not asked about tokens`)
     }
-    requireTimely(accessToken, entry.notBeforeSeconds, nowMs, clockToleranceSeconds)
-    return confirmed(token, accessToken, issuer, context)
+    const accessToken = await issuer.introspection.introspect<Claims>(token, issuer, context)
+    observe('verify', accessToken, context)
+    return accessToken
   }
 
   /** Where the issuer wants to be asked about every token, a valid signature is half of an answer. */
-  function confirmed(
+  function confirm(
     token: string,
     jwt: AccessToken<Claims>,
     issuer: Issuer,
@@ -168,9 +195,38 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     return issuer.introspection?.use === 'always' ? issuer.introspection.confirm(token, jwt, issuer, context) : jwt
   }
 
-  function ask(token: string, issuer: Issuer, context: CallContext): Promise<AccessToken<Claims>> {
-    if (issuer.introspection) return issuer.introspection.introspect(token, issuer, context)
-    throw new BearwardError('token_malformed', `issuer "${issuer.identifier}" is not asked about tokens`)
+  /** @throws {BearwardError} the denial, which is an event too */
+  function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
+    try {
+      authorizeToken(token, requirement, clock)
+    } catch (error) {
+      if (!isDenial(error)) throw error
+      const { code, detail, scopes } = error
+      emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
+      throw withHeaders(error)
+    }
+  }
+
+  /** Reports a refusal; returns the error that the caller gets. */
+  function refusal(error: unknown, context: CallContext, scheme: string | undefined): unknown {
+    if (observer) tryTo(() => observer.refused(error, context))
+    if (!isA(error, BearwardError)) return error
+    emit({ type: 'token_refused', code: error.code, detail: error.detail })
+    return withHeaders(forCaller(error, scheme))
+  }
+
+  function withHeaders(error: BearwardError): BearwardError {
+    return BearwardError.withHeaders(error, () => errorHeaders(error, challenging))
+  }
+
+  function observe(stage: StageName, found: unknown, context: CallContext): void {
+    if (observer) tryTo(() => observer.passed(stage, found, context))
+  }
+
+  function watchKeys(event: BearwardEvent): void {
+    // Headers are forgotten with the keys that they came with, so that those of old keys do not pile up.
+    if (event.type === 'keys_loaded') headers.forgetAll()
+    emit(event)
   }
 
   function engineOf<E extends Engine>(create: (services: Services) => E): E {
@@ -182,7 +238,7 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   /** The issuer that would be asked about a token; `undefined` where there is none. @throws where that cannot be found out */
   async function ownerOf(token: string): Promise<Issuer | undefined> {
     try {
-      const classified = classifyToken(token)
+      const classified = classifyToken({ token, scheme: 'Bearer', request: undefined })
       if (classified.kind === 'opaque') return await issuers.findForOpaque(token, {})
       return await issuers.find(classified.issuer, {})
     } catch (error) {
@@ -191,63 +247,17 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
     }
   }
 
-  function watchKeys(event: BearwardEvent): void {
-    // Headers are forgotten with the keys that they came with, so that those of old keys do not pile up.
-    if (event.type === 'keys_loaded') headers.forgetAll()
-    emit(event)
-  }
-
-  /** Tells who listens what was refused, and why; returns what the caller gets. */
-  function refusal(error: unknown): unknown {
-    if (!isA(error, BearwardError)) return error
-    emit({ type: 'token_refused', code: error.code, detail: error.detail })
-    return forCaller(error)
-  }
-
-  /** @throws {BearwardError} the denial, of which it tells who listens */
-  function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
-    try {
-      authorizeToken(token, requirement)
-    } catch (error) {
-      if (isDenial(error)) {
-        const { code, detail, scopes } = error
-        emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
-      }
-      throw error
-    }
-  }
-
   return {
-    async verify(token, given) {
+    verify(token, given) {
       const context = given ?? {}
-      try {
-        const entry = typeof token === 'string' ? verified.get(token) : undefined
-        // A token that is known, letter by letter, passed this check when it was new.
-        if (!entry) requireToken(token, settings)
-        const found = validate(token, entry, requireTokenCharacters, context)
-        const accessToken = isThenable(found) ? await found : found
-        requireBinding(accessToken)
-        return accessToken
-      } catch (error) {
-        throw refusal(error)
-      }
+      return admit(() => presentToken(token, context, extracting), context)
     },
-    async authenticate(request, given) {
+    authenticate(request, given) {
       const context = given ?? {}
-      try {
-        const extracted = extractCredential(viewOf(request), settings, context.signal)
-        const credential = isThenable(extracted) ? await extracted : extracted
-        const entry = verified.get(credential.token)
-        const found = validate(credential.token, entry, requireCredentialCharacters, context)
-        const accessToken = isThenable(found) ? await found : found
-        requireBinding(accessToken)
-        return accessToken
-      } catch (error) {
-        throw refusal(error)
-      }
+      return admit(() => extractCredential(request, context, extracting), context)
     },
     authorize,
-    challenge: (error, context) => buildChallenge(error, context?.requirement, challengeSettings),
+    challenge: (error, context) => buildChallenge(error, context?.requirement, challenging),
     metadata: () => resourceMetadata.document,
     metadataPath: resourceMetadata.url && pathOf(resourceMetadata.url),
     async ready(context = {}) {
@@ -288,16 +298,13 @@ export function createResourceServer<Schema extends StandardSchemaV1 | undefined
   }
 }
 
-function viewOf(request: Request | RequestView): RequestView {
-  if (!(request instanceof Request)) return requireView(request)
-  const { method, url, headers } = request
-  return { method, url, headers, form: () => readForm(request.clone()) }
-}
-
-function requireView(view: RequestView): RequestView {
-  // Callers in plain JavaScript get a typed refusal too.
-  if (typeof view?.method === 'string' && typeof view.headers === 'object' && view.headers !== null) return view
-  throw new BearwardError('credentials_malformed', 'authenticate() takes a Request, or a method, a url and headers')
+/** An observer's fault must not become a request's fault. */
+function tryTo(work: () => unknown): void {
+  try {
+    isAsync(work())
+  } catch {
+    // Nobody is left to tell.
+  }
 }
 
 function pathOf(url: string): string {

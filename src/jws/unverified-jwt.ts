@@ -1,5 +1,5 @@
 import { BearwardError, quote } from '../errors.ts'
-import { type KnownHeaders, parseCompact } from './compact.ts'
+import { type CompactFault, type CompactJws, parseCompact } from './compact.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { JwtClaims, Unverified, UnverifiedJwt } from '../pipeline.ts'
 
@@ -13,8 +13,12 @@ const PADDED = 'It holds padding (`=`): send it exactly as it was issued'
  * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
  * @see RFC 7515 §5.2, RFC 7519 §7.2
  */
-export function readUnverifiedJwt(token: string, known?: KnownHeaders): UnverifiedJwt {
-  const jws = parseCompact(token, known)
+export function readUnverifiedJwt(token: string): UnverifiedJwt {
+  return readUnverifiedJws(token, parseCompact(token))
+}
+
+/** As `readUnverifiedJwt`, of a token that was parsed. @throws {BearwardError} as `readUnverifiedJwt` */
+export function readUnverifiedJws(token: string, jws: CompactJws | CompactFault): UnverifiedJwt {
   if ('fault' in jws) throw malformed(token.includes('=') ? `${jws.fault}. ${PADDED}` : jws.fault)
   const { header, payload, weight } = jws
   if (member(header, 'crit') !== undefined)

@@ -1,4 +1,5 @@
 import { BearwardError, quote, maskUserInfo } from '../errors.ts'
+import { isObject } from '../parse/json.ts'
 
 /** Reads one option: returns its checked value or throws; `undefined` means that it was left out. */
 export type Check<T> = (value: unknown, option: string) => T
@@ -100,6 +101,19 @@ export const scopeName: Check<string> = (value, option) => {
     throw misconfigured(option, show(value), 'one scope name: no space, no quote, no backslash, printable ASCII only')
   }
   return value
+}
+
+// RFC 9110 §5.6.2; the others are bearward's own.
+const PARAMETER_NAME = /^(?!(?:realm|error|error_description|scope|resource_metadata)$)[\w!#$%&'*+.^`|~-]+$/
+
+/** Further parameters of a challenge, as a frozen copy. @see RFC 9110 §11.2 */
+export const challengeParameters: Check<Readonly<Record<string, string>>> = (value, option) => {
+  if (!isObject(value)) throw misconfigured(option, show(value), 'an object of strings')
+  const entries = Object.entries(value).map(([name, each]) => {
+    if (!PARAMETER_NAME.test(name)) throw misconfigured(option, quote(name), 'names of parameters that are free')
+    return [name, headerText(each, `${option}.${name}`)]
+  })
+  return Object.freeze(Object.fromEntries(entries) as Record<string, string>)
 }
 
 export function functionOf<T>(): Check<T> {

@@ -1,4 +1,4 @@
-import type { CheckedTiers } from '../parts.ts'
+import type { CheckedBinding, CheckedTiers, Observer } from '../parts.ts'
 import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 import { isAsync } from '../runtime/thenable.ts'
@@ -37,6 +37,8 @@ export interface Settings {
   readonly tokenCache: TokenCacheSettings | false
   readonly keys: KeySettings
   readonly tiers: CheckedTiers | undefined
+  readonly bindings: readonly CheckedBinding[]
+  readonly observer: Observer | undefined
   readonly claims: StandardSchemaV1 | undefined
   /** Scope → what it brings along directly; free of cycles. */
   readonly implied: ScopeImplications
@@ -99,6 +101,9 @@ export function parseOptions(options: unknown): Settings {
     implied: given.scopes,
     resourceMetadata: parseResourceMetadata(given.resourceMetadata, given.resource, issuers, given.form, insecureHosts),
     emit: safely(given.onEvent),
+    // No option takes them yet.
+    bindings: [],
+    observer: undefined,
   }
 }
 

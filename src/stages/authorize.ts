@@ -1,5 +1,5 @@
 import { BearwardError } from '../errors.ts'
-import { kindOf, misconfigured, scopeName } from '../options/checks.ts'
+import { challengeParameters, kindOf, misconfigured, scopeName } from '../options/checks.ts'
 import { isObject } from '../parse/json.ts'
 import type { AccessToken } from '../pipeline.ts'
 import { isAsync } from '../runtime/thenable.ts'
@@ -12,6 +12,14 @@ export interface Denial {
   readonly reason: string
   /** Scopes that would have helped: all that the requirement needs. */
   readonly scopes?: readonly string[]
+  /** What else the challenge tells the client, such as `acr_values`. @see RFC 9470 §3 */
+  readonly parameters?: Readonly<Record<string, string>>
+}
+
+/** What a requirement may look at beside the token. */
+export interface RequirementContext {
+  /** Milliseconds since the epoch, by the clock of the resource server; `NaN` where it tells no time. */
+  readonly nowMs: number
 }
 
 /**
@@ -19,7 +27,7 @@ export interface Denial {
  * denies.
  */
 export interface Requirement<Claims = unknown> {
-  (token: AccessToken<Claims>): typeof granted | Denial
+  (token: AccessToken<Claims>, context: RequirementContext): typeof granted | Denial
   /** Lets a challenge name what is needed even when no token came. */
   readonly scopes?: readonly string[]
 }
@@ -30,14 +38,23 @@ const denials = new WeakSet<object>()
  * Says no.
  *
  * @param reason for operators; clients do not see it. Never put a token or a secret into it.
- * @param options `scopes`: every scope that the operation needs, where scopes are what is missing.
- * @throws {BearwardError} configuration_invalid for one that is no scope name
+ * @param options `scopes`: every scope that the operation needs, where scopes are what is missing. `parameters`: what else the
+ *   challenge tells the client; names are tokens, values printable ASCII.
+ * @throws {BearwardError} configuration_invalid for one that is no scope name or no parameter
  */
-export function deny(reason: string, options: { readonly scopes?: readonly string[] } = {}): Denial {
+export function deny(
+  reason: string,
+  options: { readonly scopes?: readonly string[]; readonly parameters?: Readonly<Record<string, string>> } = {},
+): Denial {
   // They go into a header: a claim's value that found its way here must not.
   const names = options.scopes?.map((name) => scopeName(name, 'deny().scopes'))
   const scopes = names?.length ? Object.freeze(names) : undefined
-  const denial: Denial = Object.freeze({ reason: String(reason), ...(scopes && { scopes }) })
+  const parameters = options.parameters && challengeParameters(options.parameters, 'deny().parameters')
+  const denial: Denial = Object.freeze({
+    reason: String(reason),
+    ...(scopes && { scopes }),
+    ...(parameters && { parameters }),
+  })
   denials.add(denial)
   return denial
 }
@@ -66,28 +83,32 @@ export function anyScope(...names: readonly [string, ...string[]]): Requirement 
 export function allOf<Claims>(...requirements: readonly Requirement<Claims>[]): Requirement<Claims> {
   const all = requireRequirements('allOf()', requirements)
   const scopes = scopesOf(all)
-  return requirement(scopes, (token) => {
-    const refusals = all.map((each) => evaluate(each, token)).filter((outcome) => outcome !== granted)
+  return requirement(scopes, (token, context) => {
+    const refusals = all.map((each) => evaluate(each, token, context)).filter((outcome) => outcome !== granted)
     const [first] = refusals
     if (!first) return granted
     // Scopes that are missing are named at once and whole: a client that asks for them piecemeal asks its user again.
     const lacksScopes = refusals.some((denial) => denial.scopes)
     const reasons = refusals.map(({ reason }) => reason).join('; ')
-    return deny(reasons, lacksScopes ? { scopes: unique([...scopes, ...scopesOf(refusals)]) } : {})
+    return deny(reasons, {
+      ...(lacksScopes && { scopes: unique([...scopes, ...scopesOf(refusals)]) }),
+      ...parametersOf(refusals),
+    })
   })
 }
 
 /** Needs one of the requirements. @throws {BearwardError} configuration_invalid for none */
 export function anyOf<Claims>(...requirements: readonly Requirement<Claims>[]): Requirement<Claims> {
   const alternatives = requireRequirements('anyOf()', requirements)
-  return requirement(scopesOf(alternatives), (token) => {
+  return requirement(scopesOf(alternatives), (token, context) => {
     const refusals: Denial[] = []
     for (const alternative of alternatives) {
-      const outcome = evaluate(alternative, token)
+      const outcome = evaluate(alternative, token, context)
       if (outcome === granted) return granted
       refusals.push(outcome)
     }
-    return deny(refusals.map(({ reason }) => reason).join('; '), { scopes: scopesOf(refusals) })
+    const reasons = refusals.map(({ reason }) => reason).join('; ')
+    return deny(reasons, { scopes: scopesOf(refusals), ...parametersOf(refusals) })
   })
 }
 
@@ -123,24 +144,32 @@ function hintAt(name: string, value: unknown, expected: unknown): string {
  * @throws {BearwardError} scope_insufficient where scopes are what is missing, else access_denied
  * @see RFC 6750 §3.1
  */
-export function authorizeToken<Claims>(token: AccessToken<Claims>, needed: Requirement<Claims>): void {
-  const outcome = evaluate(needed, token)
+export function authorizeToken<Claims>(
+  token: AccessToken<Claims>,
+  needed: Requirement<Claims>,
+  context: RequirementContext,
+): void {
+  const outcome = evaluate(needed, token, context)
   if (outcome === granted) return
-  const { reason, scopes, cause } = outcome
-  throw scopes
-    ? new BearwardError('scope_insufficient', reason, { scopes, requirement: needed })
-    : new BearwardError('access_denied', reason, { requirement: needed, ...(cause !== undefined && { cause }) })
+  const { reason, scopes, parameters, cause } = outcome
+  throw new BearwardError(scopes ? 'scope_insufficient' : 'access_denied', reason, {
+    scopes,
+    requirement: needed,
+    ...(parameters && { challenge: { parameters } }),
+    ...(cause !== undefined && { cause }),
+  })
 }
 
 /** Runs a requirement; whatever is no clear yes comes out as a denial. */
 function evaluate<Claims>(
   needed: Requirement<Claims>,
   token: AccessToken<Claims>,
+  context: RequirementContext,
 ): typeof granted | (Denial & { cause?: unknown }) {
   let outcome: unknown
   let isPromise: boolean
   try {
-    outcome = needed(token)
+    outcome = needed(token, context)
     if (outcome === granted) return granted
     isPromise = isAsync(outcome)
   } catch (cause) {
@@ -153,7 +182,7 @@ function evaluate<Claims>(
 
 function requirement<Claims>(
   scopes: readonly string[],
-  decide: (token: AccessToken<Claims>) => typeof granted | Denial,
+  decide: (token: AccessToken<Claims>, context: RequirementContext) => typeof granted | Denial,
 ): Requirement<Claims> {
   return scopes.length === 0 ? decide : Object.assign(decide, { scopes: Object.freeze([...scopes]) })
 }
@@ -177,6 +206,12 @@ function requireRequirements<Claims>(
 
 function scopesOf(parts: readonly { readonly scopes?: readonly string[] }[]): readonly string[] {
   return unique(parts.flatMap(({ scopes }) => scopes ?? []))
+}
+
+/** What several denials tell the client together. Of a parameter that several have, the first one counts. */
+function parametersOf(refusals: readonly Denial[]): { readonly parameters?: Readonly<Record<string, string>> } {
+  const all = refusals.flatMap(({ parameters }) => (parameters ? Object.entries(parameters) : []))
+  return all.length > 0 ? { parameters: Object.fromEntries(all.toReversed()) } : {}
 }
 
 function unique(names: readonly string[]): readonly string[] {

@@ -1,19 +1,39 @@
 import { BearwardError } from '../errors.ts'
+import { type CompactFault, type CompactJws, type KnownHeaders, parseCompact } from '../jws/compact.ts'
+import { readUnverifiedJws } from '../jws/unverified-jwt.ts'
+import { isBearerToken } from '../parse/ascii.ts'
 import { decodeBase64url } from '../parse/base64url.ts'
-import type { KnownHeaders } from '../jws/compact.ts'
 import { isObject } from '../parse/json.ts'
-import type { OpaqueToken, UnverifiedJwt } from '../pipeline.ts'
-import { readUnverifiedJwt } from '../jws/unverified-jwt.ts'
+import type { OpaqueToken, Presentation, UnverifiedJwt } from '../pipeline.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /**
  * Tells a JWT from an opaque token by its shape alone, and takes a JWT apart. Nothing in the result may be believed.
  *
- * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
+ * @throws {BearwardError} credentials_malformed for a request and token_malformed for a bare token that has characters which no
+ *   token has; token_malformed, claim_missing, issuer_untrusted
  * @see RFC 7516 §9 on telling JWS from JWE
  */
-export function classifyToken(token: string, known?: KnownHeaders): UnverifiedJwt | OpaqueToken {
+export function classifyToken(
+  presentation: Pick<Presentation, 'token' | 'scheme' | 'request'>,
+  known?: KnownHeaders,
+): UnverifiedJwt | OpaqueToken {
+  const { token } = presentation
+  const jws = parseJws(token, known)
+  // The parser has checked every character of a well-formed JWT. Only other tokens still need the check of RFC 6750 §2.1.
+  if (!jws || 'fault' in jws) requireCharacters(presentation)
+  return classifyParsed(token, jws)
+}
+
+/** The parts of a token that has the shape of a JWT, or what is wrong with one of them; `undefined` for any other token. */
+export function parseJws(token: string, known?: KnownHeaders): CompactJws | CompactFault | undefined {
+  return countDots(token) === 2 && token.startsWith('e') ? parseCompact(token, known) : undefined
+}
+
+/** As `classifyToken`, of a token that `parseJws` looked at. @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted */
+export function classifyParsed(token: string, jws: ReturnType<typeof parseJws>): UnverifiedJwt | OpaqueToken {
+  if (jws) return readUnverifiedJws(token, jws)
   const dots = countDots(token)
   // Some libraries write an unsecured JWT without the last dot. As an opaque token it would go to an issuer.
   if (dots === 1 && isHeaderBeforeDot(token)) {
@@ -25,11 +45,29 @@ export function classifyToken(token: string, known?: KnownHeaders): UnverifiedJw
     throw malformed('its header is not strict base64url over a strict JSON object')
   }
   if (dots < 2 || !token.startsWith('e')) return { kind: 'opaque', token }
-  if (dots === 2) return readUnverifiedJwt(token, known)
   // A lenient endpoint might read a JWT out of it, past all that is checked here.
   throw malformed(
     dots === 4 ? 'it has five parts: encrypted tokens (JWE) are not accepted' : 'it has neither one part nor three',
   )
+}
+
+/** @see RFC 6750 §2.1 */
+function requireCharacters({ token, scheme, request }: Pick<Presentation, 'token' | 'scheme' | 'request'>): void {
+  if (isBearerToken(token)) return
+  const repeatsScheme = new RegExp(String.raw`^${scheme}[\s:]`, 'i').test(token)
+  if (request) {
+    const what = repeatsScheme
+      ? `the scheme ${scheme} stands twice: send it once, before the token`
+      : `the ${scheme} token ${describeCharacters(token)}`
+    throw new BearwardError('credentials_malformed', what)
+  }
+  if (token.startsWith('{')) {
+    throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
+  }
+  const what = repeatsScheme
+    ? 'it begins with "Bearer": give `verify` what comes after that, or the whole request to `authenticate`'
+    : `it ${describeCharacters(token)}`
+  throw new BearwardError('token_malformed', `the token is malformed: ${what}`)
 }
 
 /** Whether the first part is a JWT's header: canonical base64url of a JSON object with `alg`. */
@@ -42,6 +80,12 @@ function isHeaderBeforeDot(token: string): boolean {
   } catch {
     return false
   }
+}
+
+function describeCharacters(token: string): string {
+  if (token === '') return 'is empty'
+  const what = token.includes('=.') ? 'padding (`=`) within a JWT' : 'characters that RFC 6750 §2.1 forbids'
+  return `holds ${what}: send it exactly as it was issued`
 }
 
 function malformed(reason: string): BearwardError {

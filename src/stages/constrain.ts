@@ -1,18 +1,49 @@
 import { BearwardError } from '../errors.ts'
-import type { AccessToken } from '../pipeline.ts'
+import type { RunningBinding } from '../parts.ts'
+import type { AccessToken, Presentation } from '../pipeline.ts'
+
+type BoundToken = Pick<AccessToken<unknown>, 'confirmation'>
 
 /**
- * Lets only unbound tokens pass. A token with a confirmation is worth nothing without the proof, and no proof is checked
- * here: taken as a plain bearer token it would be a stolen token's way in.
+ * Lets a bound token pass only with the proof of its sender, which the bindings check, and under its binding's scheme. Taken as a
+ * plain bearer token it would be a stolen token's way in. Without a binding for each of its confirmation methods it is refused.
+ * Answers with a promise only where a binding does.
  *
  * @throws {BearwardError} binding_mismatch
- * @see RFC 7800 §3, RFC 9449 §7.2, RFC 8705 §3
+ * @see RFC 7800 §3, RFC 9449 §7.1 and §7.2, RFC 8705 §3
  */
-export function requireBinding(token: Pick<AccessToken<unknown>, 'confirmation'>): void {
-  if (!token.confirmation) return
-  const methods = Object.keys(token.confirmation).join(', ') || 'another method'
-  throw new BearwardError(
-    'binding_mismatch',
-    `the token is bound to its sender (\`cnf\`: ${methods}), which cannot be checked here`,
-  )
+export function requireBinding<Token extends BoundToken>(
+  token: Token,
+  presentation: Presentation,
+  bindings: readonly RunningBinding[],
+): Promise<void> | undefined {
+  const { scheme } = presentation
+  if (!token.confirmation) {
+    if (scheme === 'Bearer') return undefined
+    throw mismatch(`the token is bound to no key, and came with the scheme ${scheme}: such a token is sent with Bearer`)
+  }
+  const methods = Object.keys(token.confirmation)
+  const own = bindings.filter(({ confirmation }) => methods.includes(confirmation))
+  if (own.length === 0 || own.length < methods.length) {
+    const named = methods.join(', ') || 'another method'
+    throw mismatch(`the token is bound to its sender (\`cnf\`: ${named}), which cannot be checked here`)
+  }
+  const schemes = own.flatMap((binding) => binding.scheme ?? [])
+  // A downgrade, in either direction.
+  if (!(schemes.length === 0 ? scheme === 'Bearer' : schemes.every((each) => each === scheme))) {
+    throw mismatch(`the token came with the scheme ${scheme}, expected ${schemes.join(' and ') || 'Bearer'}`)
+  }
+  return prove(token as Token & AccessToken<unknown>, presentation, own)
+}
+
+async function prove(
+  token: AccessToken<unknown>,
+  presentation: Presentation,
+  bindings: readonly RunningBinding[],
+): Promise<void> {
+  for (const binding of bindings) await binding.prove(presentation, token)
+}
+
+function mismatch(detail: string): BearwardError {
+  return new BearwardError('binding_mismatch', detail)
 }

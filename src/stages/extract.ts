@@ -1,93 +1,114 @@
 import { BearwardError } from '../errors.ts'
 import { isA, nameOf } from '../faults.ts'
-import { isBearerToken } from '../parse/ascii.ts'
-import type { Credential, RequestView } from '../pipeline.ts'
+import { readForm } from '../parse/form.ts'
+import type { CallContext, Presentation, RequestView } from '../pipeline.ts'
 
 export interface ExtractSettings {
   readonly maxTokenBytes: number
   readonly form: boolean
+  readonly schemes: Schemes
+}
+
+/** The authentication schemes under which this server takes tokens. */
+export interface Schemes {
+  /** From lower case to the spelling that a `Presentation` and a challenge have. */
+  readonly spelled: ReadonlyMap<string, string>
+  /** Matches a value that hides one of them behind another scheme. */
+  readonly hidden: RegExp
+  /** Matches a value that begins with one of them, and no space after it. */
+  readonly unspaced: RegExp
 }
 
 const SPACE = 0x20
 const TAB = 0x09
 const FORM_MS = 10_000
-const SCHEME = /^bearer[\s:]/i
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
 const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
+/** `Bearer`, and the schemes that the bindings bring. */
+export function createSchemes(ofBindings: readonly string[]): Schemes {
+  const names = ['Bearer', ...ofBindings]
+  const any = `(${names.join('|')})`
+  return {
+    spelled: new Map(names.map((name) => [name.toLowerCase(), name])),
+    hidden: new RegExp(String.raw`,[ \t]*${any}[ \t]`, 'i'),
+    unspaced: new RegExp(`^${any}[^a-z0-9-]`, 'i'),
+  }
+}
+
 /**
  * Finds the one credential of a request: in the `Authorization` header, or in a form body where that is switched on.
- * The query string is never looked at. What the token is written with is left to `requireCredentialCharacters`.
+ * The query string is never looked at. `classify` checks the characters of the token.
  *
  * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
  * @see RFC 6750 §2, RFC 9110 §11.4
  */
 export function extractCredential(
-  view: RequestView,
+  request: Request | RequestView,
+  context: CallContext,
   settings: ExtractSettings,
-  signal?: AbortSignal,
-): Credential | Promise<Credential> {
-  const fromHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
-  if (!settings.form) return theOne(fromHeader, undefined, settings)
-  return readForm(view, signal).then((fromForm) => theOne(fromHeader, fromForm, settings))
-}
-
-function theOne(fromHeader: string | undefined, fromForm: string | undefined, settings: ExtractSettings): Credential {
-  if (fromHeader !== undefined && fromForm !== undefined) {
-    throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
-  }
-  const token = fromHeader ?? fromForm
-  if (token === undefined) {
-    throw new BearwardError('credentials_missing', 'the request carries no Bearer credentials')
-  }
-  requireSize(token, settings)
-  return { scheme: 'Bearer', token }
-}
-
-/** @throws {BearwardError} credentials_malformed */
-export function requireCredentialCharacters(token: string): void {
-  if (isBearerToken(token)) return
-  const what = SCHEME.test(token)
-    ? 'the scheme Bearer stands twice: send it once, before the token'
-    : `the Bearer token ${describeCharacters(token)}`
-  throw new BearwardError('credentials_malformed', what)
+): Presentation | Promise<Presentation> {
+  const view = viewOf(request)
+  const inHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
+  if (!settings.form) return theOne(inHeader, undefined, { view, context, settings })
+  return readTokenInForm(view, context.signal).then((inForm) => theOne(inHeader, inForm, { view, context, settings }))
 }
 
 /**
- * Checks what came as a bare token, out of a queue or a WebSocket message. What it is written with is left to
- * `requireTokenCharacters`.
+ * Takes a token that came without a request, out of a queue or a WebSocket message. `classify` checks its characters.
  *
  * @throws {BearwardError} token_malformed, token_too_large
  */
-export function requireToken(token: unknown, settings: ExtractSettings): asserts token is string {
+export function presentToken(token: unknown, context: CallContext, settings: ExtractSettings): Presentation {
   if (typeof token !== 'string') {
     throw new BearwardError('token_malformed', `expected the token as a string, got a ${typeof token}`)
   }
   requireSize(token, settings)
+  return { scheme: 'Bearer', token, request: undefined, context }
 }
 
-/** @throws {BearwardError} token_malformed */
-export function requireTokenCharacters(token: string): void {
-  if (token.startsWith('{')) {
-    throw new BearwardError('token_malformed', 'the token is a JWS or JWE in JSON serialization, which is not accepted')
+interface InHeader {
+  readonly scheme: string
+  readonly token: string
+}
+
+function theOne(
+  inHeader: InHeader | undefined,
+  inForm: string | undefined,
+  {
+    view,
+    context,
+    settings,
+  }: { readonly view: RequestView; readonly context: CallContext; readonly settings: ExtractSettings },
+): Presentation {
+  if (inHeader && inForm !== undefined) {
+    throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
   }
-  if (isBearerToken(token)) return
-  const what = SCHEME.test(token)
-    ? 'it begins with "Bearer": give `verify` what comes after that, or the whole request to `authenticate`'
-    : `it ${describeCharacters(token)}`
-  throw new BearwardError('token_malformed', `the token is malformed: ${what}`)
+  if (inHeader) return { scheme: inHeader.scheme, token: inHeader.token, request: view, context }
+  if (inForm === undefined) {
+    const names = [...settings.schemes.spelled.values()].join(' or ')
+    throw new BearwardError('credentials_missing', `the request carries no ${names} credentials`)
+  }
+  requireSize(inForm, settings)
+  return { scheme: 'Bearer', token: inForm, request: view, context }
 }
 
-function describeCharacters(token: string): string {
-  if (token === '') return 'is empty'
-  const what = token.includes('=.') ? 'padding (`=`) within a JWT' : 'characters that RFC 6750 §2.1 forbids'
-  return `holds ${what}: send it exactly as it was issued`
-}
-
-function requireSize(token: string, { maxTokenBytes }: ExtractSettings): void {
+function requireSize(token: string, { maxTokenBytes }: ExtractSettings, scheme = 'Bearer'): void {
   if (token.length <= maxTokenBytes) return
   const message = `the token is ${token.length} characters long, option "maxTokenBytes" allows ${maxTokenBytes}`
-  throw new BearwardError('token_too_large', message)
+  throw new BearwardError('token_too_large', message, { challenge: { scheme } })
+}
+
+function viewOf(request: Request | RequestView): RequestView {
+  if (!(request instanceof Request)) return requireView(request)
+  const { method, url, headers } = request
+  return { method, url, headers, form: () => readForm(request.clone()) }
+}
+
+function requireView(view: RequestView): RequestView {
+  // Callers in plain JavaScript get a typed refusal too.
+  if (typeof view?.method === 'string' && typeof view.headers === 'object' && view.headers !== null) return view
+  throw new BearwardError('credentials_malformed', 'authenticate() takes a Request, or a method, a url and headers')
 }
 
 /** The values of a header, one for each line; `Headers` hands several lines over as one, joined by commas. */
@@ -112,7 +133,9 @@ function isHeaders(headers: RequestView['headers']): headers is Headers {
   return typeof (headers as Partial<Headers>).get === 'function'
 }
 
-function readAuthorization(lines: readonly string[], settings: ExtractSettings): string | undefined {
+/** @see RFC 9110 §11.4 */
+function readAuthorization(lines: readonly string[], settings: ExtractSettings): InHeader | undefined {
+  const { spelled, hidden, unspaced } = settings.schemes
   if (lines.length > 1) {
     throw new BearwardError('credentials_ambiguous', `the request has ${lines.length} Authorization headers`)
   }
@@ -122,26 +145,32 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
   }
   const value = trim(line)
   const space = value.indexOf(' ')
-  const scheme = space < 0 ? value : value.slice(0, space)
-  if (scheme.toLowerCase() !== 'bearer') {
+  const scheme = spelled.get((space < 0 ? value : value.slice(0, space)).toLowerCase())
+  if (scheme === undefined) {
     // Other schemes are somebody else's; but one that hides a second credential behind it is no clear request.
-    if (/,[ \t]*bearer[ \t]/i.test(value)) throw severalCredentials()
-    if (/^bearer[^a-z0-9-]/i.test(value)) {
-      throw new BearwardError('credentials_malformed', 'the scheme Bearer is not followed by a space and a token')
+    if (hidden.test(value)) throw severalCredentials()
+    const named = unspaced.exec(value)?.[1]
+    if (named !== undefined) {
+      const what = `the scheme ${spelled.get(named.toLowerCase())} is not followed by a space and a token`
+      throw new BearwardError('credentials_malformed', what)
     }
     return undefined
   }
   let start = space < 0 ? value.length : space
   while (value.charCodeAt(start) === SPACE) start++
   const token = value.slice(start)
-  if (token === '') throw new BearwardError('credentials_malformed', 'the scheme Bearer stands without a token')
-  requireSize(token, settings)
-  if (token.includes(',') && ANOTHER_CREDENTIAL.test(token)) throw severalCredentials()
-  return token
+  if (token === '') {
+    const what = `the scheme ${scheme} stands without a token`
+    throw new BearwardError('credentials_malformed', what, { challenge: { scheme } })
+  }
+  requireSize(token, settings, scheme)
+  if (token.includes(',') && ANOTHER_CREDENTIAL.test(token)) throw severalCredentials(scheme)
+  return { scheme, token }
 }
 
-function severalCredentials(): BearwardError {
-  return new BearwardError('credentials_ambiguous', 'the Authorization header holds more than one credential')
+function severalCredentials(scheme = 'Bearer'): BearwardError {
+  const what = 'the Authorization header holds more than one credential'
+  return new BearwardError('credentials_ambiguous', what, { challenge: { scheme } })
 }
 
 /** Takes SP and HTAB off both ends: RFC 9110 §5.5 knows no other white space. A loop, since `/[ \t]+$/` is quadratic. */
@@ -158,7 +187,7 @@ function isBlank(value: string, index: number): boolean {
   return code === SPACE || code === TAB
 }
 
-async function readForm(view: RequestView, signal: AbortSignal | undefined): Promise<string | undefined> {
+async function readTokenInForm(view: RequestView, signal: AbortSignal | undefined): Promise<string | undefined> {
   if (!view.form || !MAY_HAVE_FORM.has(view.method.toUpperCase())) return undefined
   const types = headerLines(view.headers, 'content-type')
   const type = String(types[0] ?? '').split(';')[0]

@@ -12,6 +12,14 @@ export interface ChallengeSettings {
   readonly realm: string | undefined
   /** Address of the protected resource metadata. @see RFC 9728 §5.1 */
   readonly resourceMetadataUrl: string | undefined
+  /** The authentication schemes that clients may use. */
+  readonly schemes: readonly ChallengeScheme[]
+}
+
+/** An authentication scheme, and what each of its challenges says. */
+export interface ChallengeScheme {
+  readonly name: string
+  readonly parameters: Readonly<Record<string, string>>
 }
 
 const OWN_HEADERS = {
@@ -42,6 +50,12 @@ export function buildChallenge(
   return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
 }
 
+/** The header fields of an error whose body somebody else writes. */
+export function errorHeaders(error: BearwardError, settings: ChallengeSettings): Readonly<Record<string, string>> {
+  const { 'Content-Type': _, ...headers } = buildChallenge(error, undefined, settings).headers
+  return headers
+}
+
 function answerTo(
   error: BearwardError,
   needed: Needed | undefined,
@@ -55,16 +69,36 @@ function answerTo(
   const body = wire ? { code, error: wire, error_description: description } : { code, error_description: description }
   if (status === 503) return { status, headers: { ...OWN_HEADERS, 'Retry-After': retryAfter(error) }, body }
   // Where no token helps, none is asked for.
-  if (status === 500 || code === 'access_denied') return { status, headers: { ...OWN_HEADERS }, body }
+  const helpsNothing = code === 'access_denied' && !error.challenge?.parameters
+  if (status === 500 || helpsNothing) return { status, headers: { ...OWN_HEADERS }, body }
 
-  const challenge = formatChallenge('Bearer', [
-    ['realm', settings.realm],
-    ['error', wire],
-    ['error_description', wire && description],
-    ['scope', scopeOf(error, needed)],
-    ['resource_metadata', settings.resourceMetadataUrl],
-  ])
-  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenge }, body }
+  const used = error.challenge?.scheme ?? 'Bearer'
+  const scope = scopeOf(error, needed)
+  const challenges = settings.schemes.map(({ name, parameters }) => {
+    // The error stands with the scheme that the client used; the others are offered.
+    const isUsed = name === used
+    return formatChallenge(name, [
+      ['realm', settings.realm],
+      ['error', isUsed ? wire : undefined],
+      ['error_description', isUsed && wire ? description : undefined],
+      ['scope', scope],
+      ['resource_metadata', settings.resourceMetadataUrl],
+      ...Object.entries(parameters),
+      ...(isUsed ? furtherParameters(error) : []),
+    ])
+  })
+  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges.join(', ') }, body }
+}
+
+// RFC 9110 §5.6.2 and §5.6.4; those that the answer has anyway are nobody else's.
+const PARAMETER = /^(?!(?:realm|error|error_description|scope|resource_metadata)$)[\w!#$%&'*+.^`|~-]+$/
+const PRINTABLE = /^[\x20-\x7e]*$/
+
+function furtherParameters(error: BearwardError): readonly (readonly [string, string])[] {
+  // Whoever caught the error may have written on it.
+  return Object.entries(error.challenge?.parameters ?? {}).filter(
+    ([name, value]) => PARAMETER.test(name) && typeof value === 'string' && PRINTABLE.test(value),
+  )
 }
 
 // A requirement may be any function, with any property: nothing else gets into the header. RFC 6749 §3.3.

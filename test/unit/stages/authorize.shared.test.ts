@@ -27,10 +27,12 @@ function tokenWith(scopes: readonly string[] = [], claims: AccessToken['claims']
   }
 }
 
+const CLOCK = { nowMs: 0 }
+
 /** The refusal, or `undefined` where there is none. */
 function refusal(needed: unknown, token: AccessToken<never> | AccessToken = tokenWith()): BearwardError | undefined {
   try {
-    authorizeToken(token as AccessToken, needed as Requirement)
+    authorizeToken(token as AccessToken, needed as Requirement, CLOCK)
     return undefined
   } catch (error) {
     return error as BearwardError
@@ -450,5 +452,5 @@ test('a requirement may know the claims of a schema, and one that knows none fit
   expectTypeOf(scope('a')).toExtend<Requirement<Tenant>>()
   expectTypeOf(ofTenant).not.toExtend<Requirement>()
   const token = { ...tokenWith(), claims: { tenant: 'acme' } }
-  expect(() => authorizeToken(token, allOf(ofTenant))).not.toThrow()
+  expect(() => authorizeToken(token, allOf(ofTenant), CLOCK)).not.toThrow()
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { withDetail } from '../../fixture/detail.ts'
 import type { BearwardError } from '../../../src/errors.ts'
-import { classifyToken } from '../../../src/stages/classify.ts'
+import { classifyParsed, parseJws } from '../../../src/stages/classify.ts'
 import type { OpaqueToken, UnverifiedJwt } from '../../../src/pipeline.ts'
 import { base64url, ISSUER } from '../../fixture/issuer.ts'
 import { codeOf } from '../../fixture/server.ts'
@@ -9,7 +9,7 @@ import { codeOf } from '../../fixture/server.ts'
 const SIGNATURE = 'AAAA'
 
 function classify(token: string): UnverifiedJwt | OpaqueToken {
-  return classifyToken(token)
+  return classifyParsed(token, parseJws(token))
 }
 
 function jwt(header: unknown, payload: unknown = { iss: ISSUER }): string {

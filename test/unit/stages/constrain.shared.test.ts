@@ -4,8 +4,11 @@ import { requireBinding } from '../../../src/stages/constrain.ts'
 import { goodClaims, signToken } from '../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'
 
+/** A token that came as a plain bearer token. */
+const BEARER = { scheme: 'Bearer', token: 'abc', request: undefined, context: {} }
+
 test('lets a token without confirmation pass', () => {
-  expect(() => requireBinding({})).not.toThrow()
+  expect(() => requireBinding({}, BEARER, [])).not.toThrow()
 })
 
 test.each([
@@ -14,13 +17,15 @@ test.each([
   ['both', { jkt: 'thumbprint', 'x5t#S256': 'thumbprint' }],
   ['an unknown method', {}],
 ])('refuses a token bound by %s', (_, confirmation) => {
-  expect(() => requireBinding({ confirmation })).toThrow(expect.objectContaining({ code: 'binding_mismatch' }))
+  expect(() => requireBinding({ confirmation }, BEARER, [])).toThrow(
+    expect.objectContaining({ code: 'binding_mismatch' }),
+  )
 })
 
 test('names the methods, not their values', () => {
   const confirmation = { jkt: 'secret-one', 'x5t#S256': 'secret-two' }
-  expect(() => requireBinding({ confirmation })).toThrow(withDetail(/jkt, x5t#S256/))
-  expect(() => requireBinding({ confirmation })).not.toThrow(withDetail(/secret/))
+  expect(() => requireBinding({ confirmation }, BEARER, [])).toThrow(withDetail(/jkt, x5t#S256/))
+  expect(() => requireBinding({ confirmation }, BEARER, [])).not.toThrow(withDetail(/secret/))
 })
 
 describe('through the whole pipeline', () => {

@@ -1,16 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { withDetail } from '../../fixture/detail.ts'
-import {
-  extractCredential,
-  requireCredentialCharacters,
-  requireToken,
-  requireTokenCharacters,
-} from '../../../src/stages/extract.ts'
-import type { Credential, RequestView } from '../../../src/pipeline.ts'
+import { classifyToken } from '../../../src/stages/classify.ts'
+import { createSchemes, extractCredential, presentToken } from '../../../src/stages/extract.ts'
+import type { Presentation, RequestView } from '../../../src/pipeline.ts'
 import { signToken } from '../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'
 
-const SETTINGS = { maxTokenBytes: 256, form: false }
+const SETTINGS = { maxTokenBytes: 256, form: false, schemes: createSchemes([]) }
 const FORM = 'application/x-www-form-urlencoded'
 
 function view(headers: RequestView['headers'], changes: Partial<RequestView> = {}): RequestView {
@@ -18,10 +14,10 @@ function view(headers: RequestView['headers'], changes: Partial<RequestView> = {
 }
 
 /** Both steps, as every new token takes them that is no JWT. */
-async function extract(request: RequestView, settings: typeof SETTINGS): Promise<Credential> {
-  const credential = await extractCredential(request, settings)
-  requireCredentialCharacters(credential.token)
-  return credential
+async function extract(request: RequestView, settings: typeof SETTINGS): Promise<Presentation> {
+  const presentation = await extractCredential(request, {}, settings)
+  classifyToken(presentation)
+  return presentation
 }
 
 /** The token that was found, or the code of the refusal. */
@@ -378,8 +374,7 @@ describe('a form body', () => {
 
 /** Both steps, as every new token takes them that is no JWT. */
 async function take(token: unknown): Promise<unknown> {
-  requireToken(token, SETTINGS)
-  requireTokenCharacters(token)
+  classifyToken(presentToken(token, {}, SETTINGS))
   return 'accepted'
 }
 
@@ -403,8 +398,8 @@ describe('a bare token', () => {
     expect(await codeOf(take(token))).toBe('token_malformed')
   })
 
-  test('in JSON serialization is refused by name', () => {
-    expect(() => requireTokenCharacters('{"payload":""}')).toThrow(withDetail(/JSON serialization/))
+  test('in JSON serialization is refused by name', async () => {
+    await expect(take('{"payload":""}')).rejects.toThrow(withDetail(/JSON serialization/))
   })
 
   test('of just the bound passes, one more does not', async () => {

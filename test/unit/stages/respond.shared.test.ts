@@ -97,7 +97,8 @@ describe('the parser of these tests reads what others wrote', () => {
   })
 })
 
-const PLAIN: ChallengeSettings = { realm: undefined, resourceMetadataUrl: undefined }
+const SCHEMES = [{ name: 'Bearer', parameters: {} }]
+const PLAIN: ChallengeSettings = { realm: undefined, resourceMetadataUrl: undefined, schemes: SCHEMES }
 const METADATA = 'https://api.example.com/.well-known/oauth-protected-resource'
 
 function answer(
@@ -234,7 +235,7 @@ describe('a challenge', () => {
 describe('no challenge', () => {
   test('for an outage: a 503 that says when to come back', () => {
     const error = new BearwardError('issuer_unavailable', 'down', { retryAfterSeconds: 17 })
-    const settings = { realm: 'r', resourceMetadataUrl: METADATA }
+    const settings = { ...PLAIN, realm: 'r', resourceMetadataUrl: METADATA }
     expect(buildChallenge(error, scope('a'), settings)).toEqual({
       status: 503,
       headers: { ...OWN, 'Retry-After': '17' },
@@ -274,7 +275,7 @@ describe('an error that is not ours', () => {
     ],
     ['an Error that looks like ours', Object.assign(new Error('SECRET'), { code: 'token_expired', status: 401 })],
   ])('%s is a 500 that says nothing, never a 401', (_, error) => {
-    const response = buildChallenge(error, scope('a'), { realm: 'r', resourceMetadataUrl: METADATA })
+    const response = buildChallenge(error, scope('a'), { ...PLAIN, realm: 'r', resourceMetadataUrl: METADATA })
     expect(response).toEqual({ status: 500, headers: OWN, body: { error_description: 'The server failed' } })
   })
 })
@@ -291,7 +292,7 @@ test.each<[string, unknown]>([
     }),
   ],
 ])('%s is a 500', (_, error) => {
-  expect(buildChallenge(error, scope('a'), { realm: 'r', resourceMetadataUrl: METADATA }).status).toBe(500)
+  expect(buildChallenge(error, scope('a'), { ...PLAIN, realm: 'r', resourceMetadataUrl: METADATA }).status).toBe(500)
 })
 
 test.each<[string, unknown]>([
@@ -300,17 +301,14 @@ test.each<[string, unknown]>([
   ['a list with a symbol in it', [Symbol('a'), 'b c']],
 ])('a requirement whose scopes are %s names none, and the challenge stays a 401', (_, scopes) => {
   const error = new BearwardError('credentials_missing', '')
-  const response = buildChallenge(error, { scopes } as { scopes: readonly string[] }, {
-    realm: undefined,
-    resourceMetadataUrl: undefined,
-  })
+  const response = buildChallenge(error, { scopes } as { scopes: readonly string[] }, PLAIN)
   expect(response).toMatchObject({ status: 401, headers: { 'WWW-Authenticate': 'Bearer' } })
 })
 
 test('a delay that is no number of seconds is one second', () => {
   for (const retryAfterSeconds of [Number.NaN, -1, 0, Infinity]) {
     const error = new BearwardError('issuer_unavailable', '', { retryAfterSeconds })
-    const settings = { realm: undefined, resourceMetadataUrl: undefined }
+    const settings = PLAIN
     expect(buildChallenge(error, undefined, settings).headers['Retry-After']).toBe('1')
   }
 })
