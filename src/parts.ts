@@ -71,10 +71,13 @@ export type StageName = 'extract' | 'classify' | 'issuer' | 'verify' | 'constrai
 
 /** Sees calls go from stage to stage. Its faults are ignored. */
 export interface Observer {
-  /** A stage passed the call on, with what it found. A cached token skips `classify`, `issuer` and `verify`. */
-  readonly passed: (stage: StageName, found: unknown, context: CallContext) => void
+  /**
+   * A stage passed the call on, with what it found. A cached token skips `classify`, `issuer` and `verify`; `authorize` is a call
+   * of its own, without a context.
+   */
+  readonly passed: (stage: StageName, found: unknown, context: CallContext | undefined) => void
   /** The stage after the one that passed last refused the call. */
-  readonly refused: (error: unknown, context: CallContext) => void
+  readonly refused: (error: unknown, context: CallContext | undefined) => void
 }
 
 /** Asks an issuer about tokens: the option `introspection` of an issuer. Made by `introspect(…)`. */

@@ -199,8 +199,10 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
     try {
       authorizeToken(token, requirement, clock)
+      observe('authorize', requirement)
     } catch (error) {
       if (!isDenial(error)) throw error
+      if (observer) tryTo(() => observer.refused(error, undefined))
       const { code, detail, scopes } = error
       emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
       throw withHeaders(error)
@@ -219,7 +221,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return BearwardError.withHeaders(error, () => errorHeaders(error, challenging))
   }
 
-  function observe(stage: StageName, found: unknown, context: CallContext): void {
+  function observe(stage: StageName, found: unknown, context?: CallContext): void {
     if (observer) tryTo(() => observer.passed(stage, found, context))
   }
 
