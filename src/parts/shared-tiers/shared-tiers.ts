@@ -39,15 +39,15 @@ export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOpt
     check(option) {
       const settings = parseTiers(tiers, options, option)
       return {
-        start(services) {
-          const cache = createSharedCache({ tiers: settings, ...services })
+        start({ now, emit }) {
+          const cache = createSharedCache({ tiers: settings, now, emit })
           return {
             maxWaitMs: cache.patienceMs,
             spread: cache.holds('keys') ? SPREAD : undefined,
             shareKeys: (fetchKeys, sharing) =>
               cache.holds('keys') ? createSharedKeys(cache, fetchKeys, sharing) : fetchKeys,
             shareMetadata: (sharing) => (cache.holds('metadata') ? createSharedMetadata(cache, sharing) : undefined),
-            shareAnswers: () => (cache.holds('answer') ? createSharedAnswers(cache, services) : undefined),
+            shareAnswers: () => (cache.holds('answer') ? createSharedAnswers(cache, { now }) : undefined),
           }
         },
       }
