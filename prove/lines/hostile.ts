@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { clientSecretBasic, createResourceServer } from 'bearward'
+import { clientSecretBasic, createResourceServer, introspect } from 'bearward'
 import { Response as WorkerResponse } from 'miniflare'
 import { goodClaims, RESOURCE, signingKey, signToken } from '../../test/fixture/issuer.ts'
 import { type Answer, loopbackIssuer, type LoopbackIssuer } from '../../test/fixture/loopback-issuer.ts'
@@ -119,7 +119,7 @@ async function tryOnce({ emitted }: Proof, hostile: Hostile, where: Where): Prom
   const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: 'the-secret-that-hostile-upstreams-get' })
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: [{ issuer: upstream.issuer, introspection: { auth, timeoutMs: TIMEOUT_MS } }],
+    issuers: [{ issuer: upstream.issuer, introspection: introspect({ auth, timeoutMs: TIMEOUT_MS }) }],
     keys: { timeoutMs: TIMEOUT_MS },
     now: () => clock.ms,
     onEvent: emitted.event,

@@ -1,4 +1,4 @@
-import { BearwardError, clientSecretBasic, createResourceServer } from 'bearward'
+import { BearwardError, clientSecretBasic, createResourceServer, introspect } from 'bearward'
 import { type EndpointProcess, type Mode as EndpointMode, startEndpoint } from '../endpoint-process.ts'
 import { bySize, type Line, type Measure, percentile, type Proof } from '../line.ts'
 
@@ -86,11 +86,11 @@ async function measureOutage(mode: Mode, { become }: EndpointProcess, proof: Pro
       {
         issuer: 'https://login.example.com',
         jwt: false,
-        introspection: {
+        introspection: introspect({
           endpoint: `http://127.0.0.1:${port}/introspect`,
           auth: clientSecretBasic({ clientId: 'orders-api', clientSecret: 'the-secret-of-an-endpoint-in-need' }),
           cacheSeconds: CACHE_SECONDS,
-        },
+        }),
       },
     ],
     onEvent: proof.emitted.event,

@@ -1,4 +1,4 @@
-import { clientSecretBasic, createResourceServer, type TrustedIssuer } from 'bearward'
+import { clientSecretBasic, createResourceServer, introspect, type TrustedIssuer } from 'bearward'
 import { fakeUpstream, goodClaims, RESOURCE, signingKey, signToken } from '../../test/fixture/issuer.ts'
 import { bySize, countOf, type Measure, pause, tally } from '../line.ts'
 import { createScene, outcomeOf, type Scenario, type World } from '../scene.ts'
@@ -70,7 +70,9 @@ async function abortOne(
 }
 
 const introspecting = {
-  introspection: { auth: clientSecretBasic({ clientId: 'orders-api', clientSecret: 'a-secret-that-nobody-may-see' }) },
+  introspection: introspect({
+    auth: clientSecretBasic({ clientId: 'orders-api', clientSecret: 'a-secret-that-nobody-may-see' }),
+  }),
 } satisfies Partial<TrustedIssuer>
 
 /** What one cold and a thousand warm requests ask of the issuer, for every way to name its keys. */

@@ -1,4 +1,4 @@
-import { clientSecretBasic, type IntrospectionOptions, type ResourceServerOptions } from 'bearward'
+import { clientSecretBasic, introspect, type IntrospectOptions, type ResourceServerOptions } from 'bearward'
 import { RESOURCE } from '../../test/fixture/issuer.ts'
 import { bySize, countOf, tally } from '../line.ts'
 import { createScene, type Scenario, type Scene, type World } from '../scene.ts'
@@ -7,7 +7,7 @@ const CLIENT_SECRET = 'the-client-secret-of-the-orders-api'
 
 async function introspectingScene(
   world: World,
-  introspection: Partial<IntrospectionOptions>,
+  introspection: Partial<IntrospectOptions>,
   server: Partial<ResourceServerOptions> = {},
   delayMs = 0,
 ): Promise<Scene> {
@@ -16,7 +16,7 @@ async function introspectingScene(
   const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: CLIENT_SECRET })
   return createScene(
     { ...world, startIssuer: async () => started },
-    { issuers: [{ issuer: started.issuer, introspection: { auth, ...introspection } }], ...server },
+    { issuers: [{ issuer: started.issuer, introspection: introspect({ auth, ...introspection }) }], ...server },
   )
 }
 

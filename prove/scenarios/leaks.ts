@@ -1,4 +1,4 @@
-import { bearerToken, clientSecretBasic, createResourceServer, type IntrospectionOptions } from 'bearward'
+import { bearerToken, clientSecretBasic, createResourceServer, introspect, type IntrospectOptions } from 'bearward'
 import { base64url, goodClaims, ISSUER, RESOURCE, signingKey, signToken } from '../../test/fixture/issuer.ts'
 import { keepSecret } from '../../test/fixture/secrets.ts'
 import { createEmitted, type Emitted } from '../emitted.ts'
@@ -153,7 +153,7 @@ function outcomeWith(emitted: Emitted, token: string, fetch: (url: string) => Pr
   return outcomeOf(api, token, emitted)
 }
 
-const auths: readonly IntrospectionOptions['auth'][] = [
+const auths: readonly IntrospectOptions['auth'][] = [
   clientSecretBasic({ clientId: 'orders-api', clientSecret: SECRET }),
   bearerToken(API_TOKEN),
 ]
@@ -180,7 +180,7 @@ async function hostileAnswers(emitted: Emitted): Promise<string[]> {
   const outcomes: string[] = []
   for (const auth of auths) {
     for (const answer of answers) {
-      const introspection = { auth, endpoint: ENDPOINT }
+      const introspection = introspect({ auth, endpoint: ENDPOINT })
       const api = createResourceServer({
         resource: RESOURCE,
         issuers: [{ issuer: ISSUER, jwt: false, introspection }],

@@ -2,9 +2,12 @@ import {
   type CacheTier,
   clientSecretBasic,
   createResourceServer,
+  introspect,
   memoryTier,
   type ResourceServer,
   type ResourceServerOptions,
+  sharedTiers,
+  type TierEncryptionKey,
 } from 'bearward'
 import { RESOURCE, signingKey } from '../../test/fixture/issuer.ts'
 import { bySize, countOf, pause, tally } from '../line.ts'
@@ -66,7 +69,7 @@ function join(scene: Scene, world: World, options: Partial<ResourceServerOptions
 async function fleet(world: World): Promise<{ readonly scene: Scene; readonly store: Store }> {
   const late: { clock?: Scene['clock'] } = {}
   const store = createStore(() => late.clock?.ms ?? Date.now())
-  const scene = await createScene(world, { tiers: [store.tier] })
+  const scene = await createScene(world, { tiers: sharedTiers([store.tier]) })
   late.clock = scene.clock
   await scene.outcome(await scene.token())
   await pause(20)
@@ -83,7 +86,7 @@ export const warmTier: Scenario = {
     const count = bySize(world, 1_000, 50)
     const outcomes = await Promise.all(
       Array.from({ length: count }, async () =>
-        outcomeOf(join(scene, world, { tiers: [store.tier] }), await scene.token(), world.emitted),
+        outcomeOf(join(scene, world, { tiers: sharedTiers([store.tier]) }), await scene.token(), world.emitted),
       ),
     )
     const requests = scene.upstream.calls.length - asked
@@ -108,7 +111,7 @@ export const bridgedStart: Scenario = {
     for (let step = 0; step < 2 * steps; step++) {
       const ageMs = (step * 24 * HOUR_MS) / steps
       scene.clock.ms = startMs + ageMs
-      const api = join(scene, world, { tiers: [store.tier] })
+      const api = join(scene, world, { tiers: sharedTiers([store.tier]) })
       const into = ageMs < 24 * HOUR_MS - 1_000 ? before : after
       into.push(await outcomeOf(api, await scene.token(), world.emitted))
     }
@@ -136,7 +139,7 @@ export const brokenTier: Scenario = {
         const api = join(scene, world, {
           // Of another insecure host, so that the tier holds nothing of use.
           insecureHosts: ['elsewhere'],
-          tiers: [store.tier],
+          tiers: sharedTiers([store.tier]),
           onEvent(event) {
             world.emitted.event(event)
             if (event.type === 'tier_failed') reports++
@@ -164,7 +167,7 @@ export const flappingTier: Scenario = {
   goal: 'all good tokens accepted, a withdrawn key refused within 600 s',
   async run(world) {
     const { scene, store } = await fleet(world)
-    const members = Array.from({ length: 10 }, () => join(scene, world, { tiers: [store.tier] }))
+    const members = Array.from({ length: 10 }, () => join(scene, world, { tiers: sharedTiers([store.tier]) }))
     const [old, next] = [await signingKey(), await signingKey('ES256', 'flap-next')]
     const faults = ['rejects', 'none', 'garbage', 'none', 'full', 'none'] as const
     const startMs = scene.clock.ms
@@ -207,13 +210,13 @@ export const plantedKeys: Scenario = {
       const scene = await createScene(world)
       const store = createStore(() => scene.clock.ms)
       await outcomeOf(
-        join(scene, world, { tiers: [store.tier], tierEncryption: [{ id: 'k', secret }] }),
+        join(scene, world, { tiers: sharedTiers([store.tier], { encryption: [{ id: 'k', secret }] }) }),
         await scene.token(),
         world.emitted,
       )
       await pause(5)
       const planted = await plant(scene, world, store, attacker.jwk, round % 2 === 0 ? theirs : undefined)
-      const api = join(scene, world, { tiers: [planted], tierEncryption: [{ id: 'k', secret }] })
+      const api = join(scene, world, { tiers: sharedTiers([planted], { encryption: [{ id: 'k', secret }] }) })
       outcomes.forged.push(await outcomeOf(api, await scene.token({}, {}, attacker), world.emitted))
       outcomes.good.push(await outcomeOf(api, await scene.token(), world.emitted))
     }
@@ -232,12 +235,12 @@ async function plant(
   world: World,
   store: Store,
   key: unknown,
-  tierEncryption: ResourceServerOptions['tierEncryption'],
+  encryption: readonly TierEncryptionKey[] | undefined,
 ): Promise<CacheTier> {
   const own = createStore(() => scene.clock.ms)
   const fetch: ResourceServerOptions['fetch'] = async (url, init) =>
     url.endsWith('/jwks') ? Response.json({ keys: [key] }) : scene.upstream.fetch(url, init)
-  await join(scene, world, { fetch, tiers: [own.tier], tierEncryption }).ready()
+  await join(scene, world, { fetch, tiers: sharedTiers([own.tier], { encryption }) }).ready()
   await pause(5)
   const forgeries = [...own.held.values()]
   return { ...store.tier, get: async (name) => own.held.get(name) ?? forgeries[0] }
@@ -255,9 +258,8 @@ export const sharedAnswers: Scenario = {
       const store = createStore(() => scene.clock.ms)
       const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: 'the-client-secret-of-the-orders-api' })
       const options: Partial<ResourceServerOptions> = {
-        issuers: [{ issuer: scene.upstream.issuer, introspection: { auth } }],
-        tiers: [store.tier],
-        tierEncryption: [{ id: 'k', secret: new Uint8Array(32).fill(3) }],
+        issuers: [{ issuer: scene.upstream.issuer, introspection: introspect({ auth }) }],
+        tiers: sharedTiers([store.tier], { encryption: [{ id: 'k', secret: new Uint8Array(32).fill(3) }] }),
       }
       const token = `revoked_${round}_while-a-fleet-shares-its-answer`
       const exp = scene.clock.ms / 1_000 + 3_600

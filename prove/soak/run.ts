@@ -1,4 +1,4 @@
-import { clientSecretBasic, createResourceServer, type ResourceServer } from 'bearward'
+import { clientSecretBasic, createResourceServer, introspect, type ResourceServer } from 'bearward'
 import { RESOURCE } from '../../test/fixture/issuer.ts'
 import type { LoopbackIssuer } from '../../test/fixture/loopback-issuer.ts'
 import { keepSecret } from '../../test/fixture/secrets.ts'
@@ -108,7 +108,7 @@ function createServer(
     resource: RESOURCE,
     issuers: [
       ...issuers.map(({ server }) => ({ issuer: server.issuer })),
-      { issuer: opaque.issuer, jwt: false, introspection: { auth } },
+      { issuer: opaque.issuer, jwt: false, introspection: introspect({ auth }) },
     ],
     // Small, so that it is full when the warm-up is over: what a full cache holds is no growth.
     tokenCache: { max: 500 },

@@ -3,9 +3,11 @@
 import {
   type CacheTier,
   clientSecretBasic,
-  type IntrospectionOptions,
+  introspect,
+  type IntrospectOptions,
   type JwtOptions,
   type ResourceServerOptions,
+  sharedTiers,
   type TierEncryptionKey,
   type TrustedIssuer,
 } from 'bearward'
@@ -90,7 +92,7 @@ export function readConfiguration(env: OrdersEnvironment, tiers: readonly CacheT
   const metadataUrl = text(env.METADATA_URL)
   const clockToleranceSeconds = readSeconds(env, 'CLOCK_TOLERANCE_SECONDS')
   const introspection = readIntrospection(env)
-  const tierEncryption = readEncryptionKeys(env, tiers)
+  const encryption = readEncryptionKeys(env, tiers)
 
   const trusted: TrustedIssuer = {
     issuer,
@@ -98,7 +100,7 @@ export function readConfiguration(env: OrdersEnvironment, tiers: readonly CacheT
     ...(clients && { clients }),
     ...(metadataUrl && { metadata: { url: metadataUrl } }),
     jwt: readJwt(env),
-    ...(introspection && { introspection }),
+    ...(introspection && { introspection: introspect(introspection) }),
   }
   return {
     resource,
@@ -107,8 +109,7 @@ export function readConfiguration(env: OrdersEnvironment, tiers: readonly CacheT
     resourceMetadata: { resource_name: 'Orders API', scopes_supported: [...scopesInUse] },
     ...(insecureHosts && { insecureHosts }),
     ...(clockToleranceSeconds !== undefined && { clockToleranceSeconds }),
-    ...(tiers.length > 0 && { tiers }),
-    ...(tierEncryption && { tierEncryption }),
+    ...(tiers.length > 0 && { tiers: sharedTiers(tiers, { encryption }) }),
   }
 }
 
@@ -130,7 +131,7 @@ function withoutJwt(env: OrdersEnvironment): false {
   )
 }
 
-function readIntrospection(env: OrdersEnvironment): IntrospectionOptions | undefined {
+function readIntrospection(env: OrdersEnvironment): IntrospectOptions | undefined {
   const client = readIntrospectionClient(env)
   if (!client) return undefined
   const endpoint = text(env.INTROSPECTION_ENDPOINT)

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, memoryTier, type ResourceServerOptions } from '../../src/entry-points/index.ts'
+import {
+  createResourceServer,
+  introspect,
+  memoryTier,
+  type ResourceServerOptions,
+  sharedTiers,
+} from '../../src/entry-points/index.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf } from '../fixture/server.ts'
 import { withDetail } from '../fixture/detail.ts'
@@ -38,7 +44,7 @@ async function serving(options: Partial<ResourceServerOptions> = {}) {
   const clock: { now: () => unknown } = { now: () => NOW_MS }
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: [{ issuer: ISSUER, introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none' } }],
+    issuers: [{ issuer: ISSUER, introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none' }) }],
     fetch: upstream.fetch,
     now: () => clock.now() as number,
     ...options,
@@ -129,10 +135,10 @@ describe('a clock that fails now and then', () => {
 
 test('a shared tier under such a clock is no way around it', async () => {
   const tier = memoryTier({ now: () => NOW_MS })
-  const tierEncryption = [{ id: 'k', secret: new Uint8Array(32) }]
-  const first = await serving({ tiers: [tier], tierEncryption })
+  const encryption = [{ id: 'k', secret: new Uint8Array(32) }]
+  const first = await serving({ tiers: sharedTiers([tier], { encryption }) })
   expect(await codeOf(first.api.verify(OPAQUE))).toBe('accepted')
-  const second = await serving({ tiers: [tier], tierEncryption })
+  const second = await serving({ tiers: sharedTiers([tier], { encryption }) })
   // At `invalidateAll` there is no time: what others were told before may be from any.
   second.clock.now = () => Number.NaN
   await second.api.invalidateAll()

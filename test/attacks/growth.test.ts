@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { protect } from '../../src/frameworks/node.ts'
-import { BearwardError, type BearwardEvent, createResourceServer } from '../../src/entry-points/index.ts'
+import { BearwardError, type BearwardEvent, createResourceServer, introspect } from '../../src/entry-points/index.ts'
 import { expectLinear } from '../fixture/growth.ts'
 import { ENDPOINT, goodAnswer, introspecting, opaque } from '../fixture/introspection.ts'
 import { goodClaims, ISSUER, NOW, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
@@ -207,7 +207,13 @@ describe('what an issuer answers takes time in proportion to its length', () => 
       resource: RESOURCE,
       now: () => NOW * 1_000,
       onEvent: (event) => events.push(event),
-      issuers: [{ issuer: ISSUER, jwt: false, introspection: { endpoint: ENDPOINT, auth: 'none', cacheSeconds: 0 } }],
+      issuers: [
+        {
+          issuer: ISSUER,
+          jwt: false,
+          introspection: introspect({ endpoint: ENDPOINT, auth: 'none', cacheSeconds: 0 }),
+        },
+      ],
       fetch: async () => make(length),
     })
     let length = 0

@@ -3,8 +3,9 @@ import {
   BearwardError,
   clientSecretBasic,
   createResourceServer,
+  introspect,
   type IntrospectionDialect,
-  type IntrospectionOptions,
+  type IntrospectOptions,
   type ResourceServer,
 } from '../../src/entry-points/index.ts'
 import {
@@ -26,11 +27,16 @@ import { codeOf } from '../fixture/server.ts'
 searchWhatWasEmitted()
 
 /** A server that keeps no record of its own, for floods; `answerTo` speaks for the endpoint. */
-function floodable(answerTo: (token: string) => object, introspection: Partial<IntrospectionOptions> = {}) {
+function floodable(answerTo: (token: string) => object, introspection: Partial<IntrospectOptions> = {}) {
   const count = { asked: 0 }
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: [{ issuer: ISSUER, introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none', ...introspection } }],
+    issuers: [
+      {
+        issuer: ISSUER,
+        introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none', ...introspection }),
+      },
+    ],
     now: () => NOW_MS,
     async fetch(_, { body }) {
       count.asked++
@@ -288,7 +294,7 @@ describe('the search finds a leak that is planted', () => {
     // Not through the watched server, whose leaks the search after this test would rightly refuse.
     const plain = createResourceServer({
       resource: RESOURCE,
-      issuers: [{ issuer: ISSUER, introspection: { endpoint: `${ISSUER}/i`, auth: 'none' } }],
+      issuers: [{ issuer: ISSUER, introspection: introspect({ endpoint: `${ISSUER}/i`, auth: 'none' }) }],
       now: () => NOW_MS,
       fetch: async () => Response.json(goodAnswer({ exp: NOW + 60, iss: opaque('planted') })),
     })

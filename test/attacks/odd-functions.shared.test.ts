@@ -5,8 +5,10 @@ import {
   clientSecretJwt,
   clientSecretPost,
   createResourceServer,
+  introspect,
   type IntrospectionDialect,
   type ResourceServerOptions,
+  sharedTiers,
   type TrustedIssuer,
 } from '../../src/entry-points/index.ts'
 import { protect } from '../../src/frameworks/fetch.ts'
@@ -180,7 +182,7 @@ test.each<[string, () => never]>([
   ['return what throws when it is looked at', () => new Proxy({}, { get: throwing() }) as never],
 ])('tiers whose functions %s are passed over', async (_, act) => {
   const tier: CacheTier = { name: 'odd', get: act, put: act, delete: act }
-  const { api, events } = await fixture({ tiers: [tier] })
+  const { api, events } = await fixture({ tiers: sharedTiers([tier]) })
   expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
   await api.invalidate(await signToken())
   expect(events.some(({ type }) => type === 'tier_failed')).toBe(true)
@@ -213,7 +215,7 @@ describe('a `fetch`', () => {
     const issuer: TrustedIssuer = {
       issuer: ISSUER,
       jwt: false,
-      introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none' },
+      introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none' }),
     }
     const options: ResourceServerOptions = { resource: RESOURCE, issuers: [issuer], fetch, now: () => NOW_MS }
     const refused = createResourceServer(options).verify(opaque())

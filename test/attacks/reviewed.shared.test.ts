@@ -7,8 +7,9 @@ import {
   createResourceServer,
   googleTokenInfo,
   granted,
+  introspect,
+  type IntrospectOptions,
   type RequestView,
-  type TrustedIssuer,
 } from '../../src/entry-points/index.ts'
 import { goodClaims, fakeUpstream, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
@@ -19,11 +20,13 @@ const ENDPOINT = `${ISSUER}/introspect`
 const TOKEN = 'opaque-0123456789abcdefghijklmnop'
 const ACTIVE = { active: true, aud: RESOURCE, sub: 'user-1', token_type: 'Bearer', exp: NOW + 60 }
 
-function asking(introspection: Partial<TrustedIssuer['introspection']>, answer: unknown = ACTIVE) {
+function asking(introspection: Partial<IntrospectOptions>, answer: unknown = ACTIVE) {
   const asked: RequestInit[] = []
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: [{ issuer: ISSUER, jwt: false, introspection: { endpoint: ENDPOINT, auth: 'none', ...introspection } }],
+    issuers: [
+      { issuer: ISSUER, jwt: false, introspection: introspect({ endpoint: ENDPOINT, auth: 'none', ...introspection }) },
+    ],
     fetch: async (_, init) => {
       asked.push(init)
       return Response.json(answer)
@@ -212,12 +215,16 @@ test('a waitUntil that throws spoils no good token', async () => {
 
 test('ready() names an issuer that cannot be asked, and is refused after close()', async () => {
   const auth = 'none' as const
-  const { api, upstream } = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth } }] })
+  const { api, upstream } = await fixture({
+    issuers: [{ issuer: ISSUER, jwt: false, introspection: introspect({ auth }) }],
+  })
   const unnamed = await refusalOf(api.ready())
   expect(unnamed.code).toBe('issuer_unavailable')
   expect(unnamed.detail).toContain(ISSUER)
   const metadata = { issuer: ISSUER, introspection_endpoint: ENDPOINT }
-  const good = await fixture({ issuers: [{ issuer: ISSUER, jwt: false, introspection: { auth }, metadata }] })
+  const good = await fixture({
+    issuers: [{ issuer: ISSUER, jwt: false, introspection: introspect({ auth }), metadata }],
+  })
   await good.api.ready()
   expect(upstream.calls).toHaveLength(1)
   good.api.close()

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { clientSecretBasic, createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
+import {
+  clientSecretBasic,
+  createResourceServer,
+  introspect,
+  type TrustedIssuer,
+} from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf } from '../fixture/server.ts'
 
@@ -112,7 +117,7 @@ describe('plain http that is permitted puts an issuer nowhere near this machine'
 
   test('our credentials are not sent there', async () => {
     const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: 'hunter2' })
-    const settings = { jwt: false, introspection: { auth } } as const
+    const settings = { jwt: false, introspection: introspect({ auth }) } as const
     const inside = 'http://keycloak.internal/introspect'
     expect(await verifying(INSECURE, { introspection_endpoint: inside }, settings)).toEqual({
       code: 'token_inactive',

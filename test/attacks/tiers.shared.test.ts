@@ -5,6 +5,8 @@ import {
   createResourceServer,
   type ResourceServer,
   type ResourceServerOptions,
+  sharedTiers,
+  type TierEncryptionKey,
 } from '../../src/entry-points/index.ts'
 import {
   fakeUpstream,
@@ -21,13 +23,17 @@ import { codeOf } from '../fixture/server.ts'
 // Whoever can write to a shared cache writes what they like there.
 
 const MINUTE = 60_000
-const tierEncryption = [{ id: 'k1', secret: new Uint8Array(32).fill(3) }]
+const encryption = [{ id: 'k1', secret: new Uint8Array(32).fill(3) }]
+
+interface StartOptions extends Partial<ResourceServerOptions> {
+  readonly encryption?: readonly TierEncryptionKey[]
+}
 
 interface Bench {
   readonly held: Map<string, string>
   readonly upstream: FakeUpstream
   readonly clock: { ms: number }
-  readonly start: (options?: Partial<ResourceServerOptions>) => { api: ResourceServer; events: BearwardEvent[] }
+  readonly start: (options?: StartOptions) => { api: ResourceServer; events: BearwardEvent[] }
 }
 
 async function bench(): Promise<Bench> {
@@ -44,12 +50,12 @@ async function bench(): Promise<Bench> {
     held,
     upstream,
     clock,
-    start(options = {}) {
+    start({ encryption: keys, ...options } = {}) {
       const events: BearwardEvent[] = []
       const api = createResourceServer({
         resource: RESOURCE,
         issuers: [{ issuer: ISSUER }],
-        tiers: [tier],
+        tiers: sharedTiers([tier], { encryption: keys }),
         fetch: upstream.fetch,
         now: () => clock.ms,
         onEvent: (event) => events.push(event),
@@ -84,11 +90,11 @@ async function attackersKeys(entry: Record<string, unknown>): Promise<unknown> {
 describe('keys that an attacker put into a tier', () => {
   test('are worth nothing where entries are sealed', async () => {
     const { held, start } = await bench()
-    await start({ tierEncryption }).api.ready()
+    await start({ encryption }).api.ready()
     await settle()
     const entry = await attackersKeys({ originMs: NOW_MS, expiresMs: NOW_MS + MINUTE })
     for (const key of held.keys()) held.set(key, JSON.stringify(entry))
-    const { api, events } = start({ tierEncryption })
+    const { api, events } = start({ encryption })
     expect(await codeOf(api.verify(await forged()))).toBe('key_unknown')
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
     expect(events).toContainEqual(expect.objectContaining({ type: 'tier_failed', operation: 'get' }))
@@ -98,10 +104,10 @@ describe('keys that an attacker put into a tier', () => {
     const { held, start } = await bench()
     const attacker = await bench()
     attacker.upstream.publish((await signingKey('ES256', 'attacker')).jwk)
-    await attacker.start({ tierEncryption: [{ id: 'k1', secret: new Uint8Array(32).fill(4) }] }).api.ready()
+    await attacker.start({ encryption: [{ id: 'k1', secret: new Uint8Array(32).fill(4) }] }).api.ready()
     await settle()
     for (const [key, value] of attacker.held) held.set(key, value)
-    expect(await codeOf(start({ tierEncryption }).api.verify(await forged()))).toBe('key_unknown')
+    expect(await codeOf(start({ encryption }).api.verify(await forged()))).toBe('key_unknown')
   })
 
   test('must at least be keys: private, symmetric and weak ones are passed over as anywhere', async () => {
@@ -159,19 +165,19 @@ describe('keys that an attacker put into a tier', () => {
 
 test('an old entry that is played again brings a withdrawn key back for no longer than it would have lived', async () => {
   const { held, upstream, clock, start } = await bench()
-  await start({ tierEncryption }).api.ready()
+  await start({ encryption }).api.ready()
   await settle()
   const recorded = new Map(held)
   upstream.publish((await signingKey('ES256', 'rotated')).jwk)
   clock.ms += 11 * MINUTE
-  await start({ tierEncryption }).api.ready()
+  await start({ encryption }).api.ready()
   await settle()
   for (const [key, value] of recorded) held.set(key, value)
-  expect(await codeOf(start({ tierEncryption }).api.verify(await signToken()))).toBe('key_unknown')
+  expect(await codeOf(start({ encryption }).api.verify(await signToken()))).toBe('key_unknown')
 })
 
 /** What is asked for after a process found `data` as metadata in the tier, and no keys. */
-async function askedWith(data: unknown, options: Partial<ResourceServerOptions> = {}): Promise<readonly string[]> {
+async function askedWith(data: unknown, options: StartOptions = {}): Promise<readonly string[]> {
   const { held, upstream, start } = await bench()
   await start(options).api.ready()
   await settle()
@@ -219,7 +225,7 @@ describe('events about tiers', () => {
       put: (_, value) => Promise.reject(new Error(`cannot keep ${value}`)),
       delete: async () => {},
     }
-    const { api, events } = start({ tiers: [angry] })
+    const { api, events } = start({ tiers: sharedTiers([angry]) })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
     await settle()
     const failures = events.filter((event) => event.type === 'tier_failed')

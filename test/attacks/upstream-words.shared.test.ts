@@ -4,9 +4,11 @@ import {
   claim,
   clientSecretBasic,
   deny,
+  introspect,
   type IntrospectionDialect,
   memoryTier,
   type ResourceServerOptions,
+  sharedTiers,
 } from '../../src/entry-points/index.ts'
 import { withDetail } from '../fixture/detail.ts'
 import { goodAnswer, introspecting, type IntrospectionSetup } from '../fixture/introspection.ts'
@@ -170,7 +172,7 @@ describe('functions of the user', () => {
     const throwing = async (): Promise<never> => {
       throw make(`redis://:${SECRET.replace(/ /g, '@')}@redis.internal:6379`)
     }
-    const tiers = [{ ...memoryTier(), get: throwing, put: throwing, delete: throwing }]
+    const tiers = sharedTiers([{ ...memoryTier(), get: throwing, put: throwing, delete: throwing }])
     const { api, events } = await fixture({ tiers })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
     await api.invalidateAll()
@@ -298,7 +300,7 @@ describe('an issuer that fails while its documents are fetched', () => {
   test('names the option that is wrong, and not the password in it', async () => {
     const endpoint = `https://client:${encodeURIComponent(SECRET)}@login.example.com/introspect`
     const { api, events } = await fixture({
-      issuers: () => ({ issuer: ISSUER, introspection: { endpoint, auth: 'none' } }),
+      issuers: () => ({ issuer: ISSUER, introspection: introspect({ endpoint, auth: 'none' }) }),
     })
     const error: unknown = await api.verify(await signToken(goodClaims())).catch((caught: unknown) => caught)
     const told = toldBy(error, events, api)

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clientSecretPost, createResourceServer } from '../../src/entry-points/index.ts'
+import { clientSecretPost, createResourceServer, introspect } from '../../src/entry-points/index.ts'
 import { type FaultyServer, faultyServer } from '../fixture/faulty-server.ts'
 import { CLIENT_ID, introspecting } from '../fixture/introspection.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
@@ -89,7 +89,7 @@ test.each<[string, (url: string) => Promise<string>, string]>([
       {
         issuer: ISSUER,
         jwt: false,
-        introspection: { endpoint, auth },
+        introspection: introspect({ endpoint, auth }),
       },
     ],
     onEvent: (event) => events.push(event as never),

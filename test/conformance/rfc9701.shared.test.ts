@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { withDetail } from '../fixture/detail.ts'
-import { clientSecretBasic, type IntrospectionOptions } from '../../src/entry-points/index.ts'
+import { clientSecretBasic, type IntrospectOptions } from '../../src/entry-points/index.ts'
 import {
   CLIENT_ID,
   CLIENT_SECRET,
@@ -29,7 +29,7 @@ function response(body: string, type = MEDIA_TYPE, status = 200): Response {
   return new Response(body, { status, headers: { 'content-type': type } })
 }
 
-async function signing(body: string, setup: { introspection?: Partial<IntrospectionOptions>; type?: string } = {}) {
+async function signing(body: string, setup: { introspection?: Partial<IntrospectOptions>; type?: string } = {}) {
   return introspecting({
     introspection: { signedResponse: true, ...setup.introspection },
     reply: () => response(body, setup.type),

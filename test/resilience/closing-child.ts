@@ -4,7 +4,7 @@
  */
 import type { Answer } from '../fixture/loopback-issuer.ts'
 import { faultyServer, pour, trickle } from '../fixture/faulty-server.ts'
-import { createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
+import { createResourceServer, introspect, type TrustedIssuer } from '../../src/entry-points/index.ts'
 
 const ISSUER = 'https://login.example.com'
 const server = await faultyServer(() => ({ keys: [], active: false, issuer: ISSUER, jwks_uri: server.url }))
@@ -13,7 +13,7 @@ await server.stop()
 const issuersOf = (timeoutMs: number): TrustedIssuer[] => [
   { issuer: ISSUER, metadata: { url: server.url } },
   { issuer: ISSUER, jwt: { jwksUri: server.url } },
-  { issuer: ISSUER, jwt: false, introspection: { endpoint: server.url, auth: 'none', timeoutMs } },
+  { issuer: ISSUER, jwt: false, introspection: introspect({ endpoint: server.url, auth: 'none', timeoutMs }) },
 ]
 
 const never: Answer = () => {}

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import {
   clientSecretBasic,
   createResourceServer,
-  type IntrospectionOptions,
+  introspect,
+  type IntrospectOptions,
   type ResourceServer,
 } from '../../src/entry-points/index.ts'
 import {
@@ -86,7 +87,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-function serverFor(endpoint: string, introspection: Partial<IntrospectionOptions> = {}): ResourceServer {
+function serverFor(endpoint: string, introspection: Partial<IntrospectOptions> = {}): ResourceServer {
   const api = watched(
     createResourceServer({
       resource: RESOURCE,
@@ -94,11 +95,11 @@ function serverFor(endpoint: string, introspection: Partial<IntrospectionOptions
         {
           issuer: ISSUER,
           jwt: false,
-          introspection: {
+          introspection: introspect({
             endpoint,
             auth: clientSecretBasic({ clientId: CLIENT_ID, clientSecret: CLIENT_SECRET }),
             ...introspection,
-          },
+          }),
         },
       ],
       onEvent: heard,

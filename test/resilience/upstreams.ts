@@ -1,12 +1,13 @@
 import { afterEach } from 'vitest'
 import {
   createResourceServer,
-  type IntrospectionOptions,
+  introspect,
+  type IntrospectOptions,
   type ResourceServer,
   type ResourceServerOptions,
   type TrustedIssuer,
 } from '../../src/entry-points/index.ts'
-import type { FetchFunction } from '../../src/options/public.ts'
+import type { FetchFunction } from '../../src/pipeline.ts'
 import { type FaultyServer, faultyServer } from '../fixture/faulty-server.ts'
 import { goodAnswer, opaque } from '../fixture/introspection.ts'
 import { goodClaims, ISSUER, RESOURCE, type SigningKey, signingKey, signToken } from '../fixture/issuer.ts'
@@ -35,7 +36,7 @@ export interface Bench {
 export interface BenchOptions {
   /** Short only where a fault makes it count, since the machine may be busy. Default 5 s. */
   readonly timeoutMs?: number | undefined
-  readonly introspection?: Partial<IntrospectionOptions>
+  readonly introspection?: Partial<IntrospectOptions>
   readonly keys?: ResourceServerOptions['keys']
 }
 
@@ -71,7 +72,7 @@ export async function benchFor(upstream: Upstream, options: BenchOptions = {}): 
     introspection: {
       issuer: ISSUER,
       jwt: false,
-      introspection: { endpoint: server.url, auth: 'none', timeoutMs, ...options.introspection },
+      introspection: introspect({ endpoint: server.url, auth: 'none', timeoutMs, ...options.introspection }),
     },
   }
   let calls = 0

@@ -1,6 +1,31 @@
-import { createResourceServer, memoryTier } from 'bearward'
-import { describe, expect, test } from 'vitest'
+import {
+  type CacheTier,
+  createResourceServer,
+  type IntrospectOptions,
+  memoryTier,
+  type SharedTiersOptions,
+} from 'bearward'
+import { describe, expect, test, vi } from 'vitest'
 import { EnvironmentError, readConfiguration } from '../../samples/orders/configuration.ts'
+
+// The parts that the settings become, beside what they were made of.
+vi.mock('bearward', async (importOriginal) => {
+  const original = await importOriginal<typeof import('bearward')>()
+  return {
+    ...original,
+    introspect: (options: IntrospectOptions) => ({ ...original.introspect(options), options }),
+    sharedTiers: (list: readonly CacheTier[], options: SharedTiersOptions) => ({
+      ...original.sharedTiers(list, options),
+      list,
+      options,
+    }),
+  }
+})
+
+/** A part that was made of this. */
+function part(made: object): object {
+  return { check: expect.any(Function) as unknown, ...made }
+}
 
 const ISSUER = 'https://login.example.com/'
 const RESOURCE = 'https://orders.example.com'
@@ -100,16 +125,18 @@ describe('the settings of introspection', () => {
       {
         issuer: ISSUER,
         jwt: {},
-        introspection: {
-          auth,
-          endpoint: 'https://login.example.com/introspect',
-          use: 'always',
-          cacheSeconds: 0,
-          signedResponse: true,
-          audience: 'assumed',
-          tokens: 'access-only',
-          opaqueTokens: { prefixes: ['ory_at_', 'ory_ac_'] },
-        },
+        introspection: part({
+          options: {
+            auth,
+            endpoint: 'https://login.example.com/introspect',
+            use: 'always',
+            cacheSeconds: 0,
+            signedResponse: true,
+            audience: 'assumed',
+            tokens: 'access-only',
+            opaqueTokens: { prefixes: ['ory_at_', 'ory_ac_'] },
+          },
+        }),
       },
     ])
     expect(() => createResourceServer(options)).not.toThrow()
@@ -117,11 +144,11 @@ describe('the settings of introspection', () => {
 
   test('are the client and its secret, and what is empty counts as left out', () => {
     const few = readConfiguration({ ...required, ...client })
-    expect(few.issuers).toEqual([{ issuer: ISSUER, jwt: {}, introspection: { auth } }])
+    expect(few.issuers).toEqual([{ issuer: ISSUER, jwt: {}, introspection: part({ options: { auth } }) }])
     const empty = { INTROSPECTION_ENDPOINT: '', INTROSPECTION_USE: ' ', INTROSPECTION_CACHE_SECONDS: '', JWT: '' }
     const more = { INTROSPECTION_SIGNED: 'false', INTROSPECTION_AUDIENCE: '', OPAQUE_PREFIXES: ', ' }
     expect(readConfiguration({ ...required, ...client, ...empty, ...more }).issuers).toEqual([
-      { issuer: ISSUER, jwt: {}, introspection: { auth } },
+      { issuer: ISSUER, jwt: {}, introspection: part({ options: { auth } }) },
     ])
     expect(() => createResourceServer(few)).not.toThrow()
     expect(readConfiguration({ ...required, INTROSPECTION_CLIENT_ID: '', INTROSPECTION_CLIENT_SECRET: '' })).toEqual(
@@ -131,7 +158,7 @@ describe('the settings of introspection', () => {
 
   test('may leave JWTs to introspection', () => {
     const options = readConfiguration({ ...required, ...client, JWT: 'false' })
-    expect(options.issuers).toEqual([{ issuer: ISSUER, jwt: false, introspection: { auth } }])
+    expect(options.issuers).toEqual([{ issuer: ISSUER, jwt: false, introspection: part({ options: { auth } }) }])
     expect(() => createResourceServer(options)).not.toThrow()
     expect(readConfiguration({ ...required, JWT: 'true' })).toEqual(readConfiguration(required))
   })
@@ -180,12 +207,13 @@ describe('the key of the shared caches', () => {
   test('becomes an option that a resource server takes, in either base64 and beside older ones', () => {
     const tiers = [memoryTier()]
     const one = readConfiguration({ ...required, TIER_ENCRYPTION_KEY: ` k1:${first} ` }, tiers)
-    expect(one).toMatchObject({ tiers, tierEncryption: [{ id: 'k1', secret: first }] })
+    expect(one.tiers).toEqual(part({ list: tiers, options: { encryption: [{ id: 'k1', secret: first }] } }))
     const two = readConfiguration({ ...required, TIER_ENCRYPTION_KEY: `k2:${second}, k1:${first}` }, tiers)
-    expect(two.tierEncryption).toEqual([
+    const encryption = [
       { id: 'k2', secret: second },
       { id: 'k1', secret: first },
-    ])
+    ]
+    expect(two.tiers).toEqual(part({ list: tiers, options: { encryption } }))
     for (const options of [one, two]) expect(() => createResourceServer(options)).not.toThrow()
   })
 
@@ -193,8 +221,7 @@ describe('the key of the shared caches', () => {
     const tiers = [memoryTier()]
     for (const TIER_ENCRYPTION_KEY of [undefined, '', ' , ']) {
       const options = readConfiguration({ ...required, TIER_ENCRYPTION_KEY }, tiers)
-      expect(options).not.toHaveProperty('tierEncryption')
-      expect(options).toHaveProperty('tiers', tiers)
+      expect(options.tiers).toEqual(part({ list: tiers, options: {} }))
     }
     expect(readConfiguration(required)).not.toHaveProperty('tiers')
   })

@@ -192,7 +192,7 @@ describe.each(clientKinds)('what a redis-server does with entries of $name:', ({
     },
   )
 
-  test('keys that somebody wrote there are trusted without tierEncryption, and not with it', async () => {
+  test('keys that somebody wrote there are trusted without encryption, and not with it', async () => {
     const stranger = await signingKey('ES256', 'stranger')
     await (await member([tier])).check(await jwt('first'))
     const name = await keyOf('keys')

@@ -63,7 +63,7 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     expect(await alone.check(await jwt('fourth'))).toBe('issuer_unavailable')
   })
 
-  test('ask about a token once between them where tierEncryption is set', async () => {
+  test('ask about a token once between them where the tiers encrypt', async () => {
     const first = await sealedMember([await tier()])
     expect(await first.check(opaque())).toBe('accepted')
     expect(first.endpoint.asked).toHaveLength(1)
@@ -73,7 +73,7 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     expect(await second.check(opaque('another'))).toBe('issuer_unavailable')
   })
 
-  test('ask each for themselves without tierEncryption, and leave no answer', async () => {
+  test('ask each for themselves without encryption, and leave no answer', async () => {
     const first = await member([await tier()])
     expect(await first.check(opaque())).toBe('accepted')
     const second = await member([await tier()])
@@ -155,17 +155,17 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     const old = await sealedMember([await tier()])
     await old.check(opaque())
 
-    const rotated = await sealedMember([await tier()], { server: { tierEncryption: [KEY_B, KEY_A], fetch: down } })
+    const rotated = await sealedMember([await tier()], { encryption: [KEY_B, KEY_A], server: { fetch: down } })
     expect(await rotated.check(opaque())).toBe('accepted')
 
-    const writing = await sealedMember([await tier()], { server: { tierEncryption: [KEY_B, KEY_A] } })
+    const writing = await sealedMember([await tier()], { encryption: [KEY_B, KEY_A] })
     await writing.check(opaque('new'))
     expect([...(await redis.strings())].filter(([, value]) => value.startsWith('b.'))).toHaveLength(1)
   })
 
   test('pass over what a key sealed that they do not have, and write it anew', async () => {
     await (await sealedMember([await tier()])).check(opaque())
-    const stranger = await sealedMember([await tier()], { server: { tierEncryption: [KEY_B] } })
+    const stranger = await sealedMember([await tier()], { encryption: [KEY_B] })
     expect(await stranger.check(opaque())).toBe('accepted')
     expect(stranger.endpoint.asked).toHaveLength(1)
     const failed = { tier: 'redis', operation: 'get', detail: 'it is not sealed with a key at hand', retryInMs: 0 }
@@ -177,7 +177,7 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
   test('have a key of the same id and another secret refuse what the first sealed', async () => {
     await (await sealedMember([await tier()])).check(opaque())
     const forged = await sealedMember([await tier()], {
-      server: { tierEncryption: [{ ...KEY_B, id: KEY_A.id }] },
+      encryption: [{ ...KEY_B, id: KEY_A.id }],
     })
     expect(await forged.check(opaque())).toBe('accepted')
     expect(forged.endpoint.asked).toHaveLength(1)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { BearwardError } from '../../src/errors.ts'
-import { memoryTier } from '../../src/entry-points/index.ts'
+import { introspect, memoryTier, sharedTiers } from '../../src/entry-points/index.ts'
 import { ENDPOINT } from '../fixture/introspection.ts'
 import { ISSUER, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../fixture/server.ts'
@@ -29,7 +29,7 @@ describe('ready() warms up', () => {
 
   test('from a shared tier, without a request to the issuer', async () => {
     const clock = { ms: Date.UTC(2026, 0, 1) }
-    const tiers = [memoryTier({ now: () => clock.ms })]
+    const tiers = sharedTiers([memoryTier({ now: () => clock.ms })])
     const first = await fixture({ tiers })
     await first.api.ready()
     expect(first.upstream.calls).toHaveLength(2)
@@ -64,7 +64,7 @@ describe('stale keys count as ready', () => {
 
   test('those of a shared tier too, while the issuer is down', async () => {
     const clock = { ms: Date.UTC(2026, 0, 1) }
-    const tiers = [memoryTier({ now: () => clock.ms })]
+    const tiers = sharedTiers([memoryTier({ now: () => clock.ms })])
     await (await fixture({ tiers })).api.ready()
     const later = await fixture({ tiers })
     later.clock.ms += HOUR_MS
@@ -103,7 +103,7 @@ describe('a dead issuer', () => {
 describe('ready() never bypasses the back-off', () => {
   test.each([
     ['without tiers', {}],
-    ['with a tier', { tiers: [memoryTier()] }],
+    ['with a tier', { tiers: sharedTiers([memoryTier()]) }],
   ])('%s: a thousand calls make the requests of one', async (_, options) => {
     const { api, upstream, clock } = await fixture({ issuers: [{ issuer: DEAD }], ...options })
     await codeOf(api.ready())
@@ -129,7 +129,7 @@ describe('ready() never bypasses the back-off', () => {
   })
 
   test('of an issuer that is asked about tokens and whose metadata cannot be had', async () => {
-    const issuer = { issuer: DEAD, jwt: false, introspection: { auth: 'none' } } as const
+    const issuer = { issuer: DEAD, jwt: false, introspection: introspect({ auth: 'none' }) } as const
     const { api, upstream, clock } = await fixture({ issuers: [issuer] })
     await codeOf(api.ready())
     const attempt = upstream.calls.length

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { allOf, BearwardError, claim, createResourceServer, deny, scope } from '../../src/entry-points/index.ts'
+import {
+  allOf,
+  BearwardError,
+  claim,
+  createResourceServer,
+  deny,
+  introspect,
+  scope,
+} from '../../src/entry-points/index.ts'
 import { goodClaims, ISSUER, NOW_MS, RESOURCE, signToken } from '../fixture/issuer.ts'
 import { fixture } from '../fixture/server.ts'
 
@@ -37,7 +45,7 @@ describe('each caller gets an error of its own', () => {
   })
 
   test('who waited for the same answer, where nothing is cached', async () => {
-    const introspection = { endpoint: `${ISSUER}/introspect`, auth: 'none', cacheSeconds: 0 } as const
+    const introspection = introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none', cacheSeconds: 0 })
     const api = createResourceServer({
       resource: RESOURCE,
       issuers: [{ issuer: ISSUER, jwt: false, introspection }],
@@ -54,7 +62,9 @@ describe('each caller gets an error of its own', () => {
     let asked = 0
     const api = createResourceServer({
       resource: RESOURCE,
-      issuers: [{ issuer: ISSUER, jwt: false, introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none' } }],
+      issuers: [
+        { issuer: ISSUER, jwt: false, introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none' }) },
+      ],
       now: () => NOW_MS,
       async fetch() {
         asked++

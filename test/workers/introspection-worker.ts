@@ -1,18 +1,23 @@
-import { clientSecretBasic, createResourceServer, type IntrospectionOptions } from '../../src/entry-points/index.ts'
+import {
+  clientSecretBasic,
+  createResourceServer,
+  introspect,
+  type IntrospectOptions,
+} from '../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
 
-function server(introspection: Partial<IntrospectionOptions> = {}) {
+function server(introspection: Partial<IntrospectOptions> = {}) {
   return createResourceServer({
     resource: RESOURCE,
     issuers: [
       {
         issuer: ISSUER,
         jwt: false,
-        introspection: {
+        introspection: introspect({
           endpoint: `${ISSUER}/introspect`,
           auth: clientSecretBasic({ clientId: 'orders-api', clientSecret: 'secret' }),
           ...introspection,
-        },
+        }),
       },
     ],
   })

@@ -4,8 +4,11 @@ import {
   type CacheTier,
   clientSecretBasic,
   createResourceServer,
+  introspect,
   type ResourceServer,
   type ResourceServerOptions,
+  sharedTiers,
+  type TierEncryptionKey,
 } from '../../src/entry-points/index.ts'
 import { cacheApiTier, kvTier, type KvNamespaceLike } from '../../src/stores/cloudflare.ts'
 import { ISSUER, RESOURCE } from '../fixture/issuer.ts'
@@ -28,7 +31,7 @@ const events: BearwardEvent[] = []
 const slow = { get: 0, put: 0, delete: 0 }
 let hanging = ''
 let servers: ReadonlyMap<string, ResourceServer> | undefined
-const sealed = { tierEncryption: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] }
+const sealed = { encryption: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] }
 
 function watched(tier: CacheTier): CacheTier {
   async function watch<T>(operation: TierCall['operation'], key: string, work: () => Promise<T>): Promise<T> {
@@ -48,13 +51,17 @@ function watched(tier: CacheTier): CacheTier {
   }
 }
 
-function server(tiers: readonly CacheTier[], options: Partial<ResourceServerOptions> = {}, use?: 'always') {
+interface ServerOptions extends Partial<ResourceServerOptions> {
+  readonly encryption?: readonly TierEncryptionKey[]
+}
+
+function server(tiers: readonly CacheTier[], { encryption, ...options }: ServerOptions = {}, use?: 'always') {
   const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: 'secret' })
   return createResourceServer({
     resource: RESOURCE,
-    issuers: [{ issuer: ISSUER, introspection: { auth, ...(use && { use }) } }],
+    issuers: [{ issuer: ISSUER, introspection: introspect({ auth, ...(use && { use }) }) }],
     onEvent: (event) => events.push(event),
-    tiers: tiers.map(watched),
+    tiers: sharedTiers(tiers.map(watched), { encryption }),
     ...options,
   })
 }

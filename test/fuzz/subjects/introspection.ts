@@ -1,4 +1,4 @@
-import { createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
+import { createResourceServer, introspect, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { bytesOf } from '../bytes.ts'
 import { NOW, RESOURCE, TOLERANCE_SECONDS } from '../issuers.ts'
 import { mutateObject, type Vocabulary } from '../json-text.ts'
@@ -81,14 +81,14 @@ export function createIntrospectionSubject(tamper: Tamper): Subject<Introspectio
         audience,
         ...(clients && { clients }),
         jwt: false,
-        introspection: {
+        introspection: introspect({
           auth: 'none',
           endpoint: `${identifier}/introspect`,
           opaqueTokens: { prefixes: [prefix] },
           maxConcurrent: 1_000,
           ...(audienceAssumed && { audience: 'assumed' }),
           ...(accessTokensOnly && { tokens: 'access-only' }),
-        },
+        }),
       })),
       fetch: async (_, { body }) => {
         const recipe = answers.get((body as URLSearchParams).get('token') ?? '')

@@ -1,4 +1,9 @@
-import { type CacheTier, createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
+import {
+  type CacheTier,
+  createResourceServer,
+  type ResourceServer,
+  sharedTiers,
+} from '../../../src/entry-points/index.ts'
 import { BASES, makeToken } from '../compact.ts'
 import { base64urlOf, binaryOfBytes, bytesOf } from '../bytes.ts'
 import { type FuzzedIssuer, NOW } from '../issuers.ts'
@@ -111,8 +116,7 @@ function serverOf(issuer: FuzzedIssuer, seal: Seal | undefined, text: string): R
         jwt: { profile, jwksUri: 'https://keys.example.com/jwks', ...(algorithms && { algorithms }) },
       },
     ],
-    tiers: [tier],
-    ...(seal && { tierEncryption: [{ id: 'k', secret: SECRET }] }),
+    tiers: sharedTiers([tier], { ...(seal && { encryption: [{ id: 'k', secret: SECRET }] }) }),
     fetch: () => Promise.reject(new TypeError('the issuer is down')),
   })
 }

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions } from '../../../src/entry-points/index.ts'
+import {
+  createResourceServer,
+  introspect,
+  type IntrospectionDialect,
+  type ResourceServerOptions,
+} from '../../../src/entry-points/index.ts'
 import { type IssuerSettings, parseIssuer } from '../../../src/options/issuer.ts'
 import { ISSUER, NOW, RESOURCE, goodClaims, signingKey, signToken } from '../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../fixture/server.ts'
@@ -26,7 +31,7 @@ function refusalOf(issuer: unknown, options: Record<string, unknown> = {}): stri
 const jwk = (await signingKey()).jwk
 const JWKS = { keys: [jwk] }
 const ALGORITHMS = 'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519 ML-DSA-44 ML-DSA-65 ML-DSA-87'
-const DIALECT = { name: 'x', request: () => {}, read: () => {} }
+const DIALECT = { name: 'x', request: () => {}, read: () => {} } as unknown as IntrospectionDialect
 const METADATA = { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` }
 
 describe('each option that is wrong is configuration_invalid: named, with what came and what was expected', () => {
@@ -187,24 +192,26 @@ describe('plain http', () => {
 
   const ADFS = 'http://adfs.example.com/adfs/services/trust'
   const endpoint = 'https://adfs.example.com/introspect'
-  const introspection = { endpoint, auth: 'none' }
+  const asking = { endpoint, auth: 'none' } as const
+  const introspection = introspect(asking)
+  const unaddressed = introspect({ auth: 'none' })
   const jwksUri = 'https://adfs.example.com/keys'
 
   test.each<[string, given: Record<string, unknown>, missing: Record<string, unknown>]>([
     ['the address of the keys', { jwt: { jwksUri } }, { jwt: {} }],
     ['the keys', { jwt: { jwks: JWKS } }, { jwt: {} }],
-    ['keys and endpoint', { jwt: { jwksUri }, introspection }, { jwt: { jwksUri }, introspection: { auth: 'none' } }],
+    ['keys and endpoint', { jwt: { jwksUri }, introspection }, { jwt: { jwksUri }, introspection: unaddressed }],
     ['endpoint and keys', { jwt: { jwksUri }, introspection }, { introspection }],
-    ['the endpoint alone', { jwt: false, introspection }, { jwt: false, introspection: { auth: 'none' } }],
+    ['the endpoint alone', { jwt: false, introspection }, { jwt: false, introspection: unaddressed }],
     [
       'the dialect’s endpoint',
-      { jwt: false, introspection: { auth: 'none', dialect: { ...DIALECT, endpoint } } },
-      { jwt: false, introspection: { auth: 'none', dialect: DIALECT } },
+      { jwt: false, introspection: introspect({ auth: 'none', dialect: { ...DIALECT, endpoint } }) },
+      { jwt: false, introspection: introspect({ auth: 'none', dialect: DIALECT }) },
     ],
     [
       'the keys of signed answers',
-      { jwt: { jwksUri }, introspection: { ...introspection, signedResponse: true } },
-      { jwt: false, introspection: { ...introspection, signedResponse: true } },
+      { jwt: { jwksUri }, introspection: introspect({ ...asking, signedResponse: true }) },
+      { jwt: false, introspection: introspect({ ...asking, signedResponse: true }) },
     ],
   ])('is accepted anywhere for an issuer that is only compared: given %s', (_, given, missing) => {
     expect(refusalOf({ issuer: ADFS, ...given })).toBe('accepted')
@@ -237,7 +244,7 @@ describe('plain http', () => {
     const insecure = { jwt: { jwksUri: 'http://adfs.example.com/keys' } }
     expect(refusalOf({ issuer: ADFS, jwt: { jwksUri } })).toBe('accepted')
     expect(refusalOf({ issuer: ADFS, ...insecure })).toContain('issuers[0].jwt.jwksUri')
-    const asked = { introspection: { ...introspection, endpoint: 'http://adfs.example.com/introspect' } }
+    const asked = { introspection: introspect({ ...asking, endpoint: 'http://adfs.example.com/introspect' }) }
     expect(refusalOf({ issuer: ADFS, jwt: { jwksUri }, introspection })).toBe('accepted')
     expect(refusalOf({ issuer: ADFS, jwt: { jwksUri }, ...asked })).toContain('issuers[0].introspection.endpoint')
   })

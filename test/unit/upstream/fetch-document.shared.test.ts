@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { FetchFunction } from '../../../src/options/public.ts'
+import type { FetchFunction } from '../../../src/pipeline.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../../../src/upstream/fetch-document.ts'
 
 const URL_ASKED = 'https://login.example.com/document'

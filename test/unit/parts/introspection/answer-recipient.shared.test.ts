@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { IntrospectionOptions, TrustedIssuer } from '../../../../src/entry-points/index.ts'
+import type { IntrospectOptions, TrustedIssuer } from '../../../../src/entry-points/index.ts'
 import { withDetail } from '../../../fixture/detail.ts'
 import { goodAnswer, introspecting, opaque, searchWhatWasEmitted } from '../../../fixture/introspection.ts'
 import { ISSUER, NOW, RESOURCE, signToken } from '../../../fixture/issuer.ts'
@@ -7,7 +7,7 @@ import { codeOf } from '../../../fixture/server.ts'
 
 searchWhatWasEmitted()
 
-type Settings = Partial<Pick<IntrospectionOptions, 'audience' | 'tokens' | 'use'>>
+type Settings = Partial<Pick<IntrospectOptions, 'audience' | 'tokens' | 'use'>>
 
 const BOTH: Settings = { audience: 'assumed', tokens: 'access-only' }
 const unchecked: Partial<TrustedIssuer> = { audience: null, clients: ['client-1'] }

@@ -3,6 +3,7 @@ import {
   clientSecretBasic,
   githubTokenCheck,
   googleTokenInfo,
+  introspect,
   type IntrospectionDialect,
   type IntrospectionResponse,
 } from '../../../../src/entry-points/index.ts'
@@ -49,7 +50,7 @@ describe('Google tokeninfo', () => {
         issuer: ISSUER_OF_GOOGLE,
         audience: CLIENT,
         jwt: false,
-        introspection: { auth: 'none', dialect: googleTokenInfo() },
+        introspection: introspect({ auth: 'none', dialect: googleTokenInfo() }),
       },
       reply: () => Response.json(answer, { status }),
     })
@@ -126,10 +127,10 @@ describe('Google tokeninfo', () => {
         issuer: ISSUER_OF_GOOGLE,
         audience: CLIENT,
         jwt: false,
-        introspection: {
+        introspection: introspect({
           auth: clientSecretBasic({ clientId: CLIENT, clientSecret: CLIENT_SECRET }),
           dialect: googleTokenInfo(),
-        },
+        }),
       },
       reply: () => Response.json(documented()),
     })
@@ -176,10 +177,10 @@ describe('GitHub’s check-a-token API', () => {
         issuer: 'https://github.com',
         audience: CLIENT,
         jwt: false,
-        introspection: {
+        introspection: introspect({
           auth: clientSecretBasic({ clientId: CLIENT, clientSecret: CLIENT_SECRET }),
           dialect: githubTokenCheck({ clientId: CLIENT }),
-        },
+        }),
       },
       reply: () => Response.json(answer, { status }),
     })
@@ -271,7 +272,7 @@ describe('GitHub’s check-a-token API', () => {
         issuer: 'https://github.com',
         audience: CLIENT,
         jwt: false,
-        introspection: { auth: 'none', dialect: githubTokenCheck({ clientId: CLIENT }) },
+        introspection: introspect({ auth: 'none', dialect: githubTokenCheck({ clientId: CLIENT }) }),
       },
       server: { scopes: { implies: { 'repo:status': ['orders:read'] } } },
       reply: () => Response.json(documented({ scopes: ['repo'] })),

@@ -5,6 +5,8 @@ import {
   createResourceServer,
   githubTokenCheck,
   googleTokenInfo,
+  introspect,
+  type IntrospectOptions,
   type ResourceServerOptions,
 } from '../../../../src/entry-points/index.ts'
 import { CLIENT_ID, CLIENT_SECRET, ENDPOINT, SECRET_MARK } from '../../../fixture/introspection.ts'
@@ -17,7 +19,7 @@ function create(issuers: unknown, more: Partial<ResourceServerOptions> = {}): ()
 }
 
 function introspecting(options: unknown, issuer: Record<string, unknown> = {}): () => unknown {
-  return create([{ issuer: ISSUER, introspection: options, ...issuer }])
+  return create([{ issuer: ISSUER, introspection: introspect(options as IntrospectOptions), ...issuer }])
 }
 
 /** The option that is named where the creation is refused; `undefined` where it is not. */
@@ -74,7 +76,7 @@ describe('accepted', () => {
   })
 
   test('an endpoint over http on a host that is listed', () => {
-    const issuers = [{ issuer: ISSUER, introspection: { auth, endpoint: 'http://hydra/introspect' } }]
+    const issuers = [{ issuer: ISSUER, introspection: introspect({ auth, endpoint: 'http://hydra/introspect' }) }]
     expect(refusedFor(create(issuers, { insecureHosts: ['hydra'] }))).toBeUndefined()
     expect(refusedFor(create(issuers))).toBe(at('.endpoint'))
   })
@@ -182,7 +184,7 @@ function several(...prefixes: readonly (readonly string[] | undefined | false)[]
     prefixes.map((each, index) => ({
       issuer: `https://login-${index}.example.com`,
       ...(each !== false && {
-        introspection: { auth, ...(each && { opaqueTokens: { prefixes: each } }) },
+        introspection: introspect({ auth, ...(each && { opaqueTokens: { prefixes: each } }) }),
       }),
     })),
   )
@@ -219,7 +221,7 @@ describe('several issuers that introspect', () => {
 test('what a resolver answers is checked as strictly', async () => {
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: () => ({ issuer: ISSUER, introspection: { auth, cacheSeconds: -1 } }),
+    issuers: () => ({ issuer: ISSUER, introspection: introspect({ auth, cacheSeconds: -1 }) }),
   })
   await expect(api.verify('opaque')).rejects.toMatchObject({
     code: 'issuer_unavailable',

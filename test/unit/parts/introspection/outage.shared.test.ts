@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bearerToken } from '../../../../src/entry-points/index.ts'
+import { bearerToken, introspect } from '../../../../src/entry-points/index.ts'
 import {
   gate,
   goodAnswer,
@@ -130,11 +130,11 @@ describe('the circuit', () => {
         issuers: ['https://login.example.com', other].map((issuer, index) => ({
           issuer,
           jwt: false as const,
-          introspection: {
+          introspection: introspect({
             endpoint: `${issuer}/introspect`,
             auth: 'none' as const,
             opaqueTokens: { prefixes: [index === 0 ? 'fail' : 'good'] },
-          },
+          }),
         })),
       },
       reply: ({ url }) => (url.startsWith(other) ? good() : down()),

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import {
   clientSecretBasic,
   createResourceServer,
+  introspect,
+  type IntrospectOptions,
   type IssuerResolver,
   type TrustedIssuer,
 } from '../../../../src/entry-points/index.ts'
@@ -31,15 +33,15 @@ searchWhatWasEmitted()
 
 const OTHER = 'https://other.example.com'
 
-function issuerOf(issuer: string, more: Partial<TrustedIssuer['introspection']> = {}): TrustedIssuer {
+function issuerOf(issuer: string, more: Partial<IntrospectOptions> = {}): TrustedIssuer {
   return {
     issuer,
     jwt: false,
-    introspection: {
+    introspection: introspect({
       endpoint: `${issuer}/introspect`,
       auth: clientSecretBasic({ clientId: `client at ${issuer}`, clientSecret: CLIENT_SECRET }),
       ...more,
-    },
+    }),
   }
 }
 

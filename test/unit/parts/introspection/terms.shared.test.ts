@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createResourceServer, type TrustedIssuer } from '../../../../src/entry-points/index.ts'
+import { createResourceServer, introspect, type TrustedIssuer } from '../../../../src/entry-points/index.ts'
 import {
   answering,
   type Endpoint,
@@ -16,7 +16,12 @@ searchWhatWasEmitted()
 // What one description of an issuer accepts is no verdict under another.
 
 function described(more: Partial<TrustedIssuer> = {}): TrustedIssuer {
-  return { issuer: ISSUER, jwt: false, introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none' }, ...more }
+  return {
+    issuer: ISSUER,
+    jwt: false,
+    introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none' }),
+    ...more,
+  }
 }
 
 function serving(answer: (opaqueAsked: boolean) => TrustedIssuer, endpoint: Endpoint) {
@@ -57,7 +62,10 @@ test('a verdict is not remembered beyond the settings that it was reached under'
   let clients: { clients?: string[] } = {}
   const { api } = serving(
     () =>
-      described({ ...clients, introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none', cacheSeconds: 3_600 } }),
+      described({
+        ...clients,
+        introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none', cacheSeconds: 3_600 }),
+      }),
     endpoint,
   )
   expect(await codeOf(api.verify(opaque()))).toBe('accepted')
@@ -78,7 +86,7 @@ test('time and limits follow the settings as well', async () => {
   }
   let timeoutMs = 100
   const { api } = serving(
-    () => described({ introspection: { endpoint: `${ISSUER}/introspect`, auth: 'none', timeoutMs } }),
+    () => described({ introspection: introspect({ endpoint: `${ISSUER}/introspect`, auth: 'none', timeoutMs }) }),
     endpoint,
   )
   expect(await codeOf(api.verify(opaque()))).toBe('issuer_unavailable')

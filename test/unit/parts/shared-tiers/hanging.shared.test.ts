@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { CacheTier } from '../../../../src/entry-points/index.ts'
+import { type CacheTier, introspect, sharedTiers } from '../../../../src/entry-points/index.ts'
 import { ISSUER, signToken } from '../../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../../fixture/server.ts'
 
@@ -15,7 +15,7 @@ function hangingTier(name: string): CacheTier {
 describe('tiers that hang', () => {
   test.each([1, 2, 3])('%i of them: leave the issuer enough of the time for one load', async (count) => {
     const tiers = Array.from({ length: count }, (_, index) => hangingTier(`tier-${index}`))
-    const { api, upstream, events } = await fixture({ tiers, keys: { timeoutMs: 1_500 } })
+    const { api, upstream, events } = await fixture({ tiers: sharedTiers(tiers), keys: { timeoutMs: 1_500 } })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
     expect(upstream.calls).toHaveLength(2)
     expect(events.filter(({ type }) => type === 'issuer_failed')).toEqual([])
@@ -24,10 +24,10 @@ describe('tiers that hang', () => {
   })
 
   test('do not make an issuer of opaque tokens look dead that is asked for its metadata', async () => {
-    const introspection = { auth: 'none' } as const
+    const introspection = introspect({ auth: 'none' })
     const { api, upstream } = await fixture({
       issuers: [{ issuer: ISSUER, jwt: false, introspection }],
-      tiers: [hangingTier('tier')],
+      tiers: sharedTiers([hangingTier('tier')]),
       keys: { timeoutMs: 1_500 },
     })
     upstream.answers.set(`${ISSUER}/.well-known/oauth-authorization-server`, () =>

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { BearwardError } from '../../../../src/errors.ts'
-import { createResourceServer, memoryTier, type ResourceServerOptions } from '../../../../src/entry-points/index.ts'
+import {
+  type CacheTier,
+  createResourceServer,
+  memoryTier,
+  type ResourceServerOptions,
+  sharedTiers,
+  type SharedTiersOptions,
+} from '../../../../src/entry-points/index.ts'
+import { parseOptions } from '../../../../src/options/settings.ts'
 import { parseTiers } from '../../../../src/parts/shared-tiers/options.ts'
 import { ISSUER, RESOURCE } from '../../../fixture/issuer.ts'
 
@@ -20,11 +28,16 @@ function refusalOf(options: Record<string, unknown>): string {
   }
 }
 
+/** As `refusalOf`, of the tiers that are made of this. */
+function refusalOfTiers(list: unknown, options?: unknown): string {
+  return refusalOf({ tiers: sharedTiers(list as readonly CacheTier[], options as SharedTiersOptions) })
+}
+
 const tier = { name: 'mine', get: async () => undefined, put: async () => {}, delete: async () => {} }
 
 describe('tiers', () => {
   test('are none by default', () => {
-    expect(parseTiers(undefined, undefined)).toEqual({ list: [], keys: undefined })
+    expect(parseOptions({ resource: RESOURCE, issuers: [{ issuer: ISSUER }] }).tiers).toBeUndefined()
   })
 
   test.each([
@@ -49,7 +62,7 @@ describe('tiers', () => {
       ],
     ],
   ])('may be %s', (_, tiers) => {
-    expect(refusalOf({ tiers })).toBe('accepted')
+    expect(refusalOfTiers(tiers)).toBe('accepted')
   })
 
   test.each([
@@ -68,62 +81,62 @@ describe('tiers', () => {
     ['too much time', [{ ...tier, timeoutMs: 5_001 }], 'option "tiers[0].timeoutMs"'],
     ['a word for answers', [{ ...tier, answers: 'no' }], 'option "tiers[0].answers": expected true or false'],
   ])('may not be %s', (_, tiers, message) => {
-    expect(refusalOf({ tiers })).toContain(message)
+    expect(refusalOfTiers(tiers)).toContain(message)
   })
 })
 
 test.each([['redis://user:hunter2@redis:6379'], [['redis://user:hunter2@redis:6379']]])(
   'an address in place of a tier is not repeated: it may hold a password',
   (tiers) => {
-    expect(refusalOf({ tiers })).toMatch(/^option "tiers/)
-    expect(refusalOf({ tiers })).not.toContain('hunter2')
+    expect(refusalOfTiers(tiers)).toMatch(/^option "tiers/)
+    expect(refusalOfTiers(tiers)).not.toContain('hunter2')
   },
 )
 
-describe('tierEncryption', () => {
+describe('encryption', () => {
   test.each([
     ['base64url', SECRET],
     ['base64 as openssl prints it', `${'A'.repeat(43)}=\n`],
     ['the other alphabet', `+/${'A'.repeat(41)}=`],
     ['bytes', new Uint8Array(32)],
   ])('takes %s', (_, secret) => {
-    expect(refusalOf({ tiers: [tier], tierEncryption: [{ id: 'k1', secret }] })).toBe('accepted')
+    expect(refusalOfTiers([tier], { encryption: [{ id: 'k1', secret }] })).toBe('accepted')
   })
 
   test('copies the bytes: what their owner does to them later changes nothing', () => {
     const secret = new Uint8Array(32).fill(7)
-    const { keys } = parseTiers([tier], [{ id: 'k1', secret }])
+    const { keys } = parseTiers([tier], { encryption: [{ id: 'k1', secret }] }, 'tiers')
     secret.fill(0)
     expect(keys?.[0].secret).toEqual(new Uint8Array(32).fill(7))
   })
 
   test.each<[string, unknown, string]>([
-    ['an empty list', [], 'option "tierEncryption": expected an array of at least one key'],
+    ['an empty list', [], 'option "tiers.encryption": expected an array of at least one key'],
     [
       'a key that is short',
       [{ id: 'k', secret: 'A'.repeat(42) }],
-      'option "tierEncryption[0].secret": expected 32 bytes',
+      'option "tiers.encryption[0].secret": expected 32 bytes',
     ],
-    ['16 bytes', [{ id: 'k', secret: new Uint8Array(16) }], 'option "tierEncryption[0].secret": expected 32 bytes'],
-    ['a passphrase', [{ id: 'k', secret: 'correct horse battery staple' }], 'option "tierEncryption[0].secret"'],
+    ['16 bytes', [{ id: 'k', secret: new Uint8Array(16) }], 'option "tiers.encryption[0].secret": expected 32 bytes'],
+    ['a passphrase', [{ id: 'k', secret: 'correct horse battery staple' }], 'option "tiers.encryption[0].secret"'],
     [
       'no secret',
       [{ id: 'k' }],
-      'option "tierEncryption[0].secret": expected 32 bytes, as a Uint8Array or in base64, got nothing',
+      'option "tiers.encryption[0].secret": expected 32 bytes, as a Uint8Array or in base64, got nothing',
     ],
-    ['no id', [{ secret: SECRET }], 'option "tierEncryption[0].id"'],
-    ['an id with a dot', [{ id: 'a.b', secret: SECRET }], 'option "tierEncryption[0].id"'],
+    ['no id', [{ secret: SECRET }], 'option "tiers.encryption[0].id"'],
+    ['an id with a dot', [{ id: 'a.b', secret: SECRET }], 'option "tiers.encryption[0].id"'],
     [
       'one id twice',
       [
         { id: 'k', secret: SECRET },
         { id: 'k', secret: SECRET },
       ],
-      'option "tierEncryption[1].id": expected each id once',
+      'option "tiers.encryption[1].id": expected each id once',
     ],
-    ['an unknown member', [{ id: 'k', secret: SECRET, alg: 'A256GCM' }], 'option "tierEncryption[0].alg"'],
-  ])('does not take %s, and never repeats the secret', (_, tierEncryption, message) => {
-    const refusal = refusalOf({ tiers: [tier], tierEncryption })
+    ['an unknown member', [{ id: 'k', secret: SECRET, alg: 'A256GCM' }], 'option "tiers.encryption[0].alg"'],
+  ])('does not take %s, and never repeats the secret', (_, encryption, message) => {
+    const refusal = refusalOfTiers([tier], { encryption })
     expect(refusal).toContain(message)
     expect(refusal).not.toMatch(/AAAA|correct horse/)
   })
@@ -139,14 +152,14 @@ describe('tierEncryption', () => {
         { id: 'c2VjcmV0', secret: SECRET },
       ],
     ],
-  ])('says nothing of what came where it is %s', (_, tierEncryption) => {
-    expect(refusalOf({ tiers: [tier], tierEncryption })).toMatch(/^option "tierEncryption/)
-    expect(refusalOf({ tiers: [tier], tierEncryption })).not.toContain('c2VjcmV0')
+  ])('says nothing of what came where it is %s', (_, encryption) => {
+    expect(refusalOfTiers([tier], { encryption })).toMatch(/^option "tiers\.encryption/)
+    expect(refusalOfTiers([tier], { encryption })).not.toContain('c2VjcmV0')
   })
 
   test('means nothing without tiers', () => {
-    expect(refusalOf({ tierEncryption: [{ id: 'k', secret: SECRET }] })).toContain(
-      'since the option "tiers" is not set',
-    )
+    const encryption = [{ id: 'k', secret: SECRET }]
+    expect(refusalOfTiers([], { encryption })).toContain('option "tiers": expected an array of at least one cache tier')
+    expect(refusalOf({ tierEncryption: encryption })).toContain('option "tierEncryption": expected one of')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type CacheTier, memoryTier } from '../../../../src/entry-points/index.ts'
+import { type CacheTier, introspect, memoryTier, sharedTiers } from '../../../../src/entry-points/index.ts'
 import { NOW, NOW_MS, signToken } from '../../../fixture/issuer.ts'
 import {
   goodAnswer,
@@ -10,11 +10,12 @@ import {
   searchWhatWasEmitted,
   TOKEN_MARK,
 } from '../../../fixture/introspection.ts'
+import type { MemberSetup } from '../../../fixture/fleet.ts'
 import { codeOf } from '../../../fixture/server.ts'
 
 searchWhatWasEmitted()
 
-const tierEncryption = [{ id: 'k1', secret: new Uint8Array(32).fill(9) }]
+const ENCRYPTION = [{ id: 'k1', secret: new Uint8Array(32).fill(9) }]
 
 interface Store {
   readonly tier: CacheTier
@@ -39,11 +40,14 @@ function store(): Store {
 }
 
 /** A process that shares a store; its metadata is at hand, so that the store holds answers alone. */
-async function process({ tier }: Pick<Store, 'tier'>, setup: IntrospectionSetup = {}): Promise<IntrospectionFixture> {
+async function process(
+  { tier }: Pick<Store, 'tier'>,
+  { encryption = ENCRYPTION, ...setup }: MemberSetup = {},
+): Promise<IntrospectionFixture> {
   return introspecting({
     ...setup,
     introspection: { endpoint: 'https://login.example.com/introspect', ...setup.introspection },
-    server: { tiers: [tier], tierEncryption, ...setup.server },
+    server: { tiers: sharedTiers([tier], { encryption }), ...setup.server },
   })
 }
 
@@ -135,7 +139,7 @@ describe('what is shared', () => {
 
   test('is nothing without a key', async () => {
     const shared = store()
-    const { api } = await process(shared, { server: { tiers: [shared.tier], tierEncryption: undefined } })
+    const { api } = await process(shared, { server: { tiers: sharedTiers([shared.tier]) } })
     await api.verify(opaque())
     await settle()
     expect(shared.calls).toEqual([])
@@ -168,8 +172,8 @@ describe('what is shared', () => {
 })
 
 describe('an answer is not taken', () => {
-  test.each<[string, IntrospectionSetup]>([
-    ['another key', { server: { tierEncryption: [{ id: 'k1', secret: new Uint8Array(32).fill(8) }] } }],
+  test.each<[string, MemberSetup]>([
+    ['another key', { encryption: [{ id: 'k1', secret: new Uint8Array(32).fill(8) }] }],
     ['another audience', { issuer: { audience: 'https://other.example.com' } }],
     ['accepted clients', { issuer: { clients: ['client-1'] } }],
     ['another lifetime', { introspection: { cacheSeconds: 29 } }],
@@ -177,7 +181,7 @@ describe('an answer is not taken', () => {
     const shared = store()
     await (await process(shared)).api.verify(opaque())
     await settle()
-    const other = await process(shared, { ...setup, server: { tiers: [shared.tier], tierEncryption, ...setup.server } })
+    const other = await process(shared, setup)
     await codeOf(other.api.verify(opaque()))
     expect(other.endpoint.asked).toHaveLength(1)
   })
@@ -196,7 +200,7 @@ describe('an answer is not taken', () => {
     const one = await process(shared, { reply: () => Response.json(goodAnswer({ nbf: NOW + 5 })) })
     await one.api.verify(opaque())
     await settle()
-    const two = await process(shared, { server: { clockToleranceSeconds: 0, tiers: [shared.tier], tierEncryption } })
+    const two = await process(shared, { server: { clockToleranceSeconds: 0 } })
     expect(await codeOf(two.api.verify(opaque()))).toBe('token_not_yet_valid')
     expect(two.endpoint.asked).toHaveLength(0)
   })
@@ -294,7 +298,9 @@ describe('a token that is invalidated', () => {
       name: 'near',
       put: async (key, value, expiry) => (await open.promise, near.tier.put(key, value, expiry)),
     }
-    const two = await process(far, { server: { tiers: [slowNear, far.tier], tierEncryption } })
+    const two = await process(far, {
+      server: { tiers: sharedTiers([slowNear, far.tier], { encryption: ENCRYPTION }) },
+    })
     await two.api.verify(opaque())
     await two.api.invalidate(opaque())
     open.resolve()
@@ -310,10 +316,12 @@ describe('a token that is invalidated', () => {
       server: {
         issuers: () => {
           if (isDown) throw new Error('the database is down')
-          return { ...issuer, introspection: { endpoint: 'https://login.example.com/introspect', auth: 'none' } }
+          return {
+            ...issuer,
+            introspection: introspect({ endpoint: 'https://login.example.com/introspect', auth: 'none' }),
+          }
         },
-        tiers: [shared.tier],
-        tierEncryption,
+        tiers: sharedTiers([shared.tier], { encryption: ENCRYPTION }),
       },
     }
     await (await introspecting(resolver)).api.verify(opaque())
@@ -358,14 +366,14 @@ test('what the issuer told a process itself is not undone by an older answer in 
   expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
 })
 
-test.each<[string, IntrospectionSetup]>([
+test.each<[string, MemberSetup]>([
   ['another metadata document', { issuer: { metadata: { url: 'https://login.example.com/staging' } } }],
   ['hosts that may be spoken to without TLS', { server: { insecureHosts: ['idp'] } }],
 ])('an answer is not taken by a process with %s', async (_, setup) => {
   const shared = store()
   await (await process(shared)).api.verify(opaque())
   await settle()
-  const other = await process(shared, { ...setup, server: { tiers: [shared.tier], tierEncryption, ...setup.server } })
+  const other = await process(shared, setup)
   await other.api.verify(opaque())
   expect(other.endpoint.asked).toHaveLength(1)
 })

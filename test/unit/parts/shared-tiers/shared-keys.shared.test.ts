@@ -6,6 +6,7 @@ import {
   memoryTier,
   type ResourceServer,
   type ResourceServerOptions,
+  sharedTiers,
 } from '../../../../src/entry-points/index.ts'
 import {
   fakeUpstream,
@@ -57,7 +58,7 @@ async function fleet(): Promise<Fleet> {
     const api = createResourceServer({
       resource: RESOURCE,
       issuers: [{ issuer: ISSUER }],
-      tiers: [tier],
+      tiers: sharedTiers([tier]),
       fetch(url, init) {
         asked.push(url)
         return upstream.fetch(url, init)
@@ -283,7 +284,7 @@ test('metadata of others is used where their keys are gone, and not once it led 
   await join().api.ready()
   await settle()
   const keysOnly = { ...tier, get: async (key: string) => (key.includes(':keys:') ? undefined : tier.get(key)) }
-  const second = join({ tiers: [keysOnly] })
+  const second = join({ tiers: sharedTiers([keysOnly]) })
   await second.api.ready()
   expect(asked.filter((url) => !url.endsWith('/jwks'))).toHaveLength(1)
 
@@ -295,7 +296,7 @@ test('metadata of others is used where their keys are gone, and not once it led 
   upstream.answers.set(`${ISSUER}/.well-known/oauth-authorization-server`, () =>
     Response.json({ issuer: ISSUER, jwks_uri: moved }),
   )
-  const third = join({ tiers: [keysOnly] })
+  const third = join({ tiers: sharedTiers([keysOnly]) })
   expect(await codeOf(third.api.verify(await token('one')))).toBe('issuer_unavailable')
   clock.ms += SECOND
   expect(await codeOf(third.api.verify(await token('one')))).toBe('accepted')
@@ -423,7 +424,7 @@ test('one failed read of the tier does not keep its metadata out', async () => {
     get: (key) =>
       isDown ? Promise.reject(new Error('down')) : key.includes(':keys:') ? Promise.resolve(null) : tier.get(key),
   }
-  const { api } = join({ tiers: [flaky] })
+  const { api } = join({ tiers: sharedTiers([flaky]) })
   expect(await codeOf(api.verify(await token('one')))).toBe('issuer_unavailable')
   isDown = false
   clock.ms += SECOND
@@ -481,7 +482,7 @@ async function newerThanTier() {
     get: (key) => (isHidden ? Promise.resolve(null) : tier.get(key)),
     put: () => Promise.reject(new Error('read-only')),
   }
-  const { api } = join({ tiers: [oneWay] })
+  const { api } = join({ tiers: sharedTiers([oneWay]) })
   expect(await codeOf(api.verify(await token('new', 'rotated')))).toBe('accepted')
   isHidden = false
   return { api, upstream, clock }
@@ -519,7 +520,7 @@ test('what is shared of an issuer’s documents is what anybody can use', async 
     put: async (key, value, expiry) => (held.set(key, value), tier.put(key, value, expiry)),
   }
   // This one accepts no RSA; others may.
-  const { api } = join({ issuers: [{ issuer: ISSUER, jwt: { algorithms: ['ES256'] } }], tiers: [seen] })
+  const { api } = join({ issuers: [{ issuer: ISSUER, jwt: { algorithms: ['ES256'] } }], tiers: sharedTiers([seen]) })
   expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
   await expect.poll(() => held.size).toBe(2)
   const [metadata, keys] = [...held.values()].map((text) => (JSON.parse(text) as { data: { document: unknown } }).data)

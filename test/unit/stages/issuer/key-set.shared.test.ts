@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createKeySet, type KeySet, type KeySetSettings, type LoadKeys } from '../../../../src/stages/issuer/key-set.ts'
+import type { LoadKeys } from '../../../../src/parts.ts'
+import { createKeySet, type KeySet, type KeySetSettings } from '../../../../src/stages/issuer/key-set.ts'
 import type { BearwardEvent, KeySnapshot, VerificationKey } from '../../../../src/pipeline.ts'
 import { ISSUER, NOW_MS } from '../../../fixture/issuer.ts'
 import { codeOf } from '../../../fixture/server.ts'

@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
 import { createMetadataSource, type MetadataSource } from '../../../../src/stages/issuer/metadata.ts'
-import { createSharedCache } from '../../../../src/parts/shared-tiers/shared-cache.ts'
 import { parseIssuer } from '../../../../src/options/issuer.ts'
 import {
   type FakeUpstream,
@@ -33,7 +32,7 @@ function bench(issuer: Record<string, unknown> = {}): Bench {
   const stale: unknown[] = []
   const parsed = parseIssuer({ issuer: ISSUER, ...issuer }, 'issuers[0]', { audience: new Set('a'), insecureHosts: [] })
   const source = createMetadataSource(parsed, {
-    shared: createSharedCache({ tiers: { list: [], keys: undefined }, now: () => clock.ms, emit() {} }),
+    tiers: undefined,
     fetch: upstream.fetch,
     insecureHosts: [],
     loopback: true,
