@@ -1,8 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The files of `src/entry-points`, without their extension: every list of entry points is made of these. */
+export const ENTRY_POINTS: readonly string[] = readdirSync(join(ROOT, 'src/entry-points'))
+  .map((file) => basename(file, '.ts'))
+  .toSorted()
+
+/** What users write to import an entry point. */
+export function importedAs(entryPoint: string): string {
+  return entryPoint === 'index' ? 'bearward' : `bearward/${entryPoint}`
+}
 
 export interface Import {
   /** As written. */
