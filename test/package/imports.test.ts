@@ -7,12 +7,6 @@ const CORE = ['dist/index.js', 'dist/fetch.js']
 /** What stands beside the core, and is imported by itself. */
 const DRIVERS = ['dist/cloudflare.js', 'dist/redis.js']
 const WEB_ONLY = [...CORE, ...DRIVERS, 'dist/testing.js']
-const STAGES = ['extract', 'classify', 'issuer', 'verify', 'introspect', 'constrain', 'authorize', 'respond']
-
-/** The stage that a source file belongs to: a file of that name, or a folder. */
-function stageOf(path: string): string | undefined {
-  return STAGES.find((stage) => path === `${stage}.ts` || path.startsWith(`${stage}/`))
-}
 
 /** The source files whose code an entry point brings along. */
 function modulesOf(entry: string): readonly string[] {
@@ -31,10 +25,6 @@ function declarationsOf(entry: string): readonly string[] {
     }
   }
   return [...files]
-}
-
-function mayKnowStages(path: string): boolean {
-  return path === 'resource-server.ts' || path === 'index.ts' || path.startsWith('frameworks/')
 }
 
 describe('the compiled core', () => {
@@ -92,7 +82,7 @@ describe('the tiers for Cloudflare and Redis, and the contract for users’ test
     expect(packages).toEqual([])
     const paths = modulesIn(files)
     expect(paths).not.toEqual([])
-    expect(paths.filter((path) => stageOf(path) !== undefined || mayKnowStages(path))).toEqual([])
+    expect(paths.filter((path) => /^(stages\/|parts\/|frameworks\/|resource-server\.ts)/.test(path))).toEqual([])
   })
 
   test('are reached from nowhere else: whoever does not use them does not load them', () => {
@@ -103,55 +93,9 @@ describe('the tiers for Cloudflare and Redis, and the contract for users’ test
   })
 })
 
-describe('the stages', () => {
+describe('the source', () => {
   const graph = sourceGraph()
-  const edges = [...graph].flatMap(([from, targets]) =>
-    targets.map(({ path, typeOnly }) => ({ from, to: path, typeOnly })),
-  )
-
-  test('are all there', () => {
-    const present = new Set([...graph.keys()].map(stageOf))
-    for (const stage of STAGES.filter((name) => name !== 'introspect')) expect(present).toContain(stage)
-    expect(edges.length).toBeGreaterThan(80)
-  })
-
-  test('do not import each other, not even types', () => {
-    const crossing = edges.filter(({ from, to }) => {
-      const [source, target] = [stageOf(from), stageOf(to)]
-      return source !== undefined && target !== undefined && source !== target
-    })
-    expect(crossing).toEqual([])
-  })
-
-  test('reach each other by no detour: what they share imports no stage', () => {
-    const shared = edges.filter(
-      ({ from, to }) => stageOf(from) === undefined && !mayKnowStages(from) && stageOf(to) !== undefined,
-    )
-    expect(shared).toEqual([])
-  })
-
-  test('are composed by resource-server.ts alone', () => {
-    const values = edges.filter(
-      ({ from, to, typeOnly }) => !typeOnly && stageOf(to) !== undefined && stageOf(from) !== stageOf(to),
-    )
-    // The public face hands out requirements, client authentication and dialects; it composes nothing.
-    expect(new Set(values.map(({ from, to }) => (from === 'index.ts' ? `${from} → ${to}` : from)))).toEqual(
-      new Set([
-        'resource-server.ts',
-        'index.ts → authorize.ts',
-        'index.ts → introspect/authentication.ts',
-        'index.ts → introspect/dialects.ts',
-      ]),
-    )
-  })
-
-  test('are known to the frameworks by types alone', () => {
-    const known = edges.filter(({ from, to }) => from.startsWith('frameworks/') && stageOf(to) !== undefined)
-    expect(known.filter(({ typeOnly }) => !typeOnly)).toEqual([])
-    expect(new Set(known.map(({ to }) => to))).toEqual(new Set(['authorize.ts', 'respond.ts']))
-  })
-
-  test('the modules import each other in no circle', () => {
+  test('has no circle of imports', () => {
     const circles: string[] = []
     const done = new Set<string>()
     const visit = (path: string, trail: readonly string[]): void => {

@@ -52,7 +52,9 @@ export function importsOf(path: string): readonly Import[] {
 }
 
 /** All TypeScript files of `src`, as paths relative to it, and what each imports from within it. */
-export function sourceGraph(): ReadonlyMap<string, readonly { readonly path: string; readonly typeOnly: boolean }[]> {
+export type SourceGraph = ReadonlyMap<string, readonly { readonly path: string; readonly typeOnly: boolean }[]>
+
+export function sourceGraph(): SourceGraph {
   const source = join(ROOT, 'src')
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
   return new Map(
