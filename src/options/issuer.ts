@@ -1,12 +1,11 @@
 import { ASYMMETRIC_ALGORITHMS } from '../jws/algorithms.ts'
 import type { CheckedIntrospection } from '../parts.ts'
+import { endpointFault, isLocal } from '../parse/endpoint-address.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,
   type Check,
-  endpointFault,
   endpointUrl,
-  isLocal,
   misconfigured,
   objectOf,
   oneOf,

@@ -1,7 +1,8 @@
-import { arrayOf, type Check, endpointFault, misconfigured, oneOf, plainData, scopeName, show, text } from './checks.ts'
+import { arrayOf, type Check, misconfigured, oneOf, plainData, scopeName, show, text } from './checks.ts'
 import type { ProtectedResourceMetadata } from './documents.ts'
 import type { IssuerSettings } from './issuer.ts'
 import type { IssuerResolver } from './public.ts'
+import { endpointFault } from '../parse/endpoint-address.ts'
 import { isObject, strictCopy } from '../parse/json.ts'
 
 export interface ResourceMetadataSettings {

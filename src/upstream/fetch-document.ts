@@ -1,6 +1,6 @@
 import { quote } from '../errors.ts'
 import { describeFault, Fault, repeatsAny } from '../faults.ts'
-import { endpointFault } from '../options/checks.ts'
+import { endpointFault } from '../parse/endpoint-address.ts'
 import type { FetchFunction } from '../pipeline.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
 import { readBytes } from '../parse/read-bytes.ts'
