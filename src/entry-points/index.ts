@@ -17,19 +17,16 @@ export {
   clientSecretPost,
   privateKeyJwt,
   tlsClientAuth,
+  type Changing,
+  type ClientAuthentication,
+  type PrivateKey,
 } from '../upstream/client-authentication.ts'
+export type { UpstreamRequest, UpstreamResponse } from '../upstream/messages.ts'
 export type { Introspection, SharedTiers } from '../parts.ts'
+export type { IntrospectionDialect } from '../parts/introspection/dialect.ts'
 export { githubTokenCheck, googleTokenInfo } from '../parts/introspection/dialects.ts'
 export { introspect, type IntrospectOptions } from '../parts/introspection/introspect.ts'
 export { sharedTiers, type SharedTiersOptions, type TierEncryptionKey } from '../parts/shared-tiers/shared-tiers.ts'
-export type {
-  Changing,
-  ClientAuthentication,
-  IntrospectionDialect,
-  IntrospectionRequest,
-  IntrospectionResponse,
-  PrivateKey,
-} from '../options/introspection-contract.ts'
 export type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from '../options/documents.ts'
 export type {
   IssuerResolver,

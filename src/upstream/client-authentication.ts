@@ -1,13 +1,32 @@
-import { importJWK, importPKCS8 } from 'jose/key/import'
+import type { JWK } from 'jose'
 import { SignJWT } from 'jose/jwt/sign'
-import { CannotAsk } from '../parts/introspection/answer.ts'
+import { importJWK, importPKCS8 } from 'jose/key/import'
 import { kindOf, misconfigured, oneOf, text } from '../options/checks.ts'
-import type {
-  Changing,
-  ClientAuthentication,
-  IntrospectionRequest,
-  PrivateKey,
-} from '../options/introspection-contract.ts'
+import { CannotAsk } from './faults.ts'
+import type { UpstreamRequest } from './messages.ts'
+
+/** A value that stands still, or a function that gives the present one: rotating it needs no restart. */
+export type Changing<T> = T | (() => T | Promise<T>)
+
+/** Tells an issuer's endpoint who asks. Made by `clientSecretBasic` and its like. */
+export interface ClientAuthentication {
+  /** Name of the method. @see RFC 7591 §2 */
+  readonly method: string
+  readonly clientId?: string
+  /** Adds the credentials; called for every request. */
+  readonly authenticate: (
+    request: UpstreamRequest,
+    context: {
+      readonly issuer: string
+      readonly nowMs: number
+      /** Names a secret that no error and no event may repeat. The credentials in the request itself are known. */
+      readonly conceal?: (secret: string) => void
+    },
+  ) => void | Promise<void>
+}
+
+/** A private key: a `CryptoKey`, a JWK, or PKCS #8 in PEM. */
+export type PrivateKey = CryptoKey | JWK | string
 
 const ASSERTION_SECONDS = 60
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
@@ -165,14 +184,14 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
   }
 }
 
-function requireForm({ body }: IntrospectionRequest): URLSearchParams {
+function requireForm({ body }: UpstreamRequest): URLSearchParams {
   if (body instanceof URLSearchParams) return body
   throw new CannotAsk(
     `the dialect sends ${kindOf(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
   )
 }
 
-function addAssertion(request: IntrospectionRequest, clientId: string, jwt: string): void {
+function addAssertion(request: UpstreamRequest, clientId: string, jwt: string): void {
   const form = requireForm(request)
   form.set('client_id', clientId)
   form.set('client_assertion_type', ASSERTION_TYPE)

@@ -8,16 +8,10 @@ import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, Issuer } from '../pipeline.ts'
 import { describeRedirect, isRedirect } from './fetch-document.ts'
 import { limit } from '../runtime/limit.ts'
-import { CannotAsk, UselessAnswer } from '../parts/introspection/answer.ts'
+import { CannotAsk, Outage, UselessAnswer } from './faults.ts'
 import { secretsIn } from './request-secrets.ts'
-import type {
-  IntrospectionDialect,
-  IntrospectionRequest,
-  IntrospectionResponse,
-} from '../options/introspection-contract.ts'
-
-/** The endpoint did not answer, or answered that it is broken: what counts towards its circuit. */
-export class Outage extends Fault {}
+import type { UpstreamRequest, UpstreamResponse } from './messages.ts'
+import type { IntrospectionDialect } from '../parts/introspection/dialect.ts'
 
 export interface EndpointSettings {
   readonly fetch: FetchFunction
@@ -48,7 +42,7 @@ export async function askEndpoint(
   options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs' | 'endpoint'> & { readonly dialect: IntrospectionDialect },
   settings: EndpointSettings,
   context: AskingContext,
-): Promise<IntrospectionResponse> {
+): Promise<UpstreamResponse> {
   const { auth, dialect } = options
   // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
   const timeoutMs = options.timeoutMs + (options.endpoint === undefined ? (settings.tiers?.maxWaitMs ?? 0) : 0)
@@ -57,7 +51,7 @@ export async function askEndpoint(
   const { signal: ends, end } = limit(context.signal, timeoutMs)
   let waitsForCredentials = false
 
-  async function attempt(endpoint: string): Promise<IntrospectionResponse> {
+  async function attempt(endpoint: string): Promise<UpstreamResponse> {
     // Built for every attempt: an assertion is good for one.
     const request = buildRequest(dialect, token, endpoint, auth)
     waitsForCredentials = true
@@ -68,7 +62,7 @@ export async function askEndpoint(
     return read(await send(request, settings.fetch, ends, secrets), request.url, settings.now(), secrets)
   }
 
-  async function exchange(): Promise<IntrospectionResponse> {
+  async function exchange(): Promise<UpstreamResponse> {
     const endpoint = options.endpoint ?? (await addressOf(issuer, auth, settings, { ...context, signal: ends }))
     try {
       return await attempt(endpoint)
@@ -126,9 +120,9 @@ function buildRequest(
   token: string,
   endpoint: string,
   auth: IntrospectionSettings['auth'],
-): IntrospectionRequest {
+): UpstreamRequest {
   const named = `dialect ${quote(dialect.name)}`
-  let request: IntrospectionRequest
+  let request: UpstreamRequest
   try {
     request = dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
     if (isAsync(request)) throw new CannotAsk(`${named} builds its request in a promise: \`request\` answers at once`)
@@ -141,7 +135,7 @@ function buildRequest(
   return request
 }
 
-function requireRequest({ url, method, headers, body }: IntrospectionRequest, named: string): void {
+function requireRequest({ url, method, headers, body }: UpstreamRequest, named: string): void {
   const isSound =
     typeof url === 'string' &&
     (method === 'GET' || method === 'POST') &&
@@ -152,7 +146,7 @@ function requireRequest({ url, method, headers, body }: IntrospectionRequest, na
 }
 
 async function authenticate(
-  request: IntrospectionRequest,
+  request: UpstreamRequest,
   { identifier }: Issuer,
   auth: Exclude<IntrospectionSettings['auth'], 'none'>,
   nowMs: number,
@@ -176,7 +170,7 @@ async function authenticate(
 }
 
 async function send(
-  { url, method, headers, body }: IntrospectionRequest,
+  { url, method, headers, body }: UpstreamRequest,
   fetch: FetchFunction,
   signal: AbortSignal,
   secrets: readonly string[],
@@ -193,7 +187,7 @@ async function read(
   url: string,
   nowMs: number,
   secrets: readonly string[],
-): Promise<IntrospectionResponse> {
+): Promise<UpstreamResponse> {
   try {
     return await readWhole(response, url, nowMs, secrets)
   } catch (cause) {
@@ -207,7 +201,7 @@ async function readWhole(
   url: string,
   nowMs: number,
   secrets: readonly string[],
-): Promise<IntrospectionResponse> {
+): Promise<UpstreamResponse> {
   const { status, headers } = response
   let body: Uint8Array | undefined
   try {

@@ -1,4 +1,4 @@
-import type { IntrospectionRequest } from '../options/introspection-contract.ts'
+import type { UpstreamRequest } from './messages.ts'
 
 // Members and fields that are no secrets, and whose values are words like any other in a message.
 const PLAIN_MEMBERS = new Set([
@@ -16,7 +16,7 @@ const PLAIN_FIELDS = new Set(['accept', 'accept-language', 'content-type', 'user
  * Returns what a request carries that no message may repeat: the credentials in its header fields, in its body and in what
  * its address has beyond `endpoint`, each as it stands on the wire and as its owner knows it.
  */
-export function secretsIn({ url, headers, body }: IntrospectionRequest, endpoint: string): string[] {
+export function secretsIn({ url, headers, body }: UpstreamRequest, endpoint: string): string[] {
   const found = [...secretsInAddress(url, endpoint), ...secretsInBody(body)]
   for (const [name, value] of headers) if (!PLAIN_FIELDS.has(name)) found.push(...secretsInField(name, value))
   return [...new Set(found)].filter((secret) => secret !== '')
@@ -29,7 +29,7 @@ function secretsInAddress(url: string, endpoint: string): string[] {
   return [...secretsInForm(searchParams), ...pathname.split('/').filter((segment) => !known.includes(segment))]
 }
 
-function secretsInBody(body: IntrospectionRequest['body']): string[] {
+function secretsInBody(body: UpstreamRequest['body']): string[] {
   if (body === undefined) return []
   if (body instanceof URLSearchParams) return secretsInForm(body)
   try {

@@ -1,24 +1,11 @@
 import { isTime, readAccessToken, type ReadToken, requireTimely } from '../../token/access-token.ts'
 import { BearwardError, quote } from '../../errors.ts'
-import { describeFault, Fault } from '../../faults.ts'
+import { describeFault } from '../../faults.ts'
 import type { JsonObject } from '../../parse/json.ts'
 import type { AccessToken, Issuer } from '../../pipeline.ts'
 import type { ScopeReader } from '../../token/scopes.ts'
+import { UselessAnswer } from '../../upstream/faults.ts'
 import { FOREIGN_MEMBERS, FOREIGN_TOKEN_NAMES, FOREIGN_TYPES } from '../../token/token-kind.ts'
-
-/** An answer that is of no use: the issuer's fault, never the caller's. */
-export class UselessAnswer extends Fault {
-  /** Where the issuer said when to come back. */
-  readonly retryAfterSeconds: number | undefined
-
-  constructor(message: string, options: { readonly retryAfterSeconds?: number | undefined } = {}) {
-    super(message)
-    this.retryAfterSeconds = options.retryAfterSeconds
-  }
-}
-
-/** What keeps us from asking at all: our own credentials or settings. It says nothing about the endpoint. */
-export class CannotAsk extends Fault {}
 
 const ACCESS_USES = ['access', 'access_token']
 

@@ -1,8 +1,9 @@
 import { quote } from '../../errors.ts'
 import { misconfigured, text } from '../../options/checks.ts'
-import type { IntrospectionDialect, IntrospectionResponse } from '../../options/introspection-contract.ts'
 import { isObject, type Json, type JsonObject, parseStrictObject } from '../../parse/json.ts'
-import { UselessAnswer } from './answer.ts'
+import { UselessAnswer } from '../../upstream/faults.ts'
+import type { UpstreamResponse } from '../../upstream/messages.ts'
+import type { IntrospectionDialect } from './dialect.ts'
 
 /** The standard's own. @see RFC 7662 §2 */
 export const rfc7662: IntrospectionDialect = {
@@ -129,7 +130,7 @@ const GITHUB_SCOPES: Readonly<Record<string, readonly string[]>> = {
 const SIGNED = 'application/token-introspection+jwt'
 
 /** The strict JSON object of an answer. @throws {UselessAnswer} where it is none */
-function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
+function requireJson({ headers, body }: UpstreamResponse): JsonObject {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!/^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type))
     throw new UselessAnswer(
@@ -141,7 +142,7 @@ function requireJson({ headers, body }: IntrospectionResponse): JsonObject {
 }
 
 /** Names status and OAuth error code; nothing else of an error's body is repeated. */
-export function describeError({ status, headers, body }: IntrospectionResponse): string {
+export function describeError({ status, headers, body }: UpstreamResponse): string {
   const type = headers.get('content-type') ?? ''
   const error = type.includes('json') ? parseStrictObject(body)?.['error'] : undefined
   const code = typeof error === 'string' && /^[a-z_]{1,60}$/.test(error) ? ` (${error})` : ''

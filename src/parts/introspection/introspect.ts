@@ -1,5 +1,6 @@
-import type { ClientAuthentication, IntrospectionDialect } from '../../options/introspection-contract.ts'
 import type { Introspection } from '../../parts.ts'
+import type { ClientAuthentication } from '../../upstream/client-authentication.ts'
+import type { IntrospectionDialect } from './dialect.ts'
 import { createIntrospection } from './introspection.ts'
 import { parseIntrospection } from './options.ts'
 

@@ -4,11 +4,12 @@ import { isAsync } from '../../runtime/thenable.ts'
 import type { IntrospectionSettings } from './options.ts'
 import { type JsonObject, strictCopy } from '../../parse/json.ts'
 import type { BearwardEvent, Issuer } from '../../pipeline.ts'
-import { CannotAsk, UselessAnswer } from './answer.ts'
+import { CannotAsk, Outage, UselessAnswer } from '../../upstream/faults.ts'
 import { CircuitOpen, createCircuit } from '../../upstream/circuit.ts'
-import type { IntrospectionDialect, IntrospectionResponse } from '../../options/introspection-contract.ts'
+import type { UpstreamResponse } from '../../upstream/messages.ts'
+import type { IntrospectionDialect } from './dialect.ts'
 import { rfc7662 } from './dialects.ts'
-import { askEndpoint, type AskingContext, type EndpointSettings, Outage } from '../../upstream/endpoint.ts'
+import { askEndpoint, type AskingContext, type EndpointSettings } from '../../upstream/endpoint.ts'
 import { readSignedResponse, rfc9701Request } from './signed-response.ts'
 import { createSlots, NoFreeSlot } from '../../upstream/slots.ts'
 
@@ -109,11 +110,7 @@ export function unavailable(identifier: string, cause: unknown, retryAfterSecond
   return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
 }
 
-function readWith(
-  dialect: IntrospectionDialect,
-  response: IntrospectionResponse,
-  secrets: readonly string[],
-): JsonObject {
+function readWith(dialect: IntrospectionDialect, response: UpstreamResponse, secrets: readonly string[]): JsonObject {
   const named = `dialect ${quote(dialect.name)}`
   const answered = `an answer with status ${response.status}`
   let answer: JsonObject

@@ -1,4 +1,5 @@
-import type { ClientAuthentication, IntrospectionDialect } from '../../options/introspection-contract.ts'
+import type { ClientAuthentication } from '../../upstream/client-authentication.ts'
+import type { IntrospectionDialect } from './dialect.ts'
 import { isObject } from '../../parse/json.ts'
 import {
   arrayOf,

@@ -4,8 +4,9 @@ import type { Issuer } from '../../pipeline.ts'
 import { isVerifiable } from '../../jws/runtime-algorithms.ts'
 import { verifySignature } from '../../jws/signature.ts'
 import { readUnverifiedJwt } from '../../jws/unverified-jwt.ts'
-import { UselessAnswer } from './answer.ts'
-import type { IntrospectionDialect, IntrospectionResponse } from '../../options/introspection-contract.ts'
+import { UselessAnswer } from '../../upstream/faults.ts'
+import type { UpstreamResponse } from '../../upstream/messages.ts'
+import type { IntrospectionDialect } from './dialect.ts'
 import { describeError, rfc7662 } from './dialects.ts'
 
 const MEDIA_TYPE = 'application/token-introspection+jwt'
@@ -36,7 +37,7 @@ export interface SignedResponseSettings {
  * @see RFC 9701 §5
  */
 export async function readSignedResponse(
-  response: IntrospectionResponse,
+  response: UpstreamResponse,
   issuer: Issuer,
   settings: SignedResponseSettings,
   signal: AbortSignal,
