@@ -9,9 +9,9 @@ import { CircuitOpen, createCircuit } from '../../upstream/circuit.ts'
 import type { UpstreamResponse } from '../../upstream/messages.ts'
 import type { IntrospectionDialect } from './dialect.ts'
 import { rfc7662 } from './dialects.ts'
-import { askEndpoint, type AskingContext, type EndpointSettings } from '../../upstream/endpoint.ts'
+import { askEndpoint, type AskingContext, type EndpointSettings } from '../../upstream/exchange.ts'
 import { readSignedResponse, rfc9701Request } from './signed-response.ts'
-import { createSlots, NoFreeSlot } from '../../upstream/slots.ts'
+import { createSlots, NoFreeSlot } from '../../upstream/concurrency-limit.ts'
 
 /** An answer, and how much of it there is. */
 export interface Answer {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createSlots, NoFreeSlot, type Slots } from '../../../src/upstream/slots.ts'
+import { createSlots, NoFreeSlot, type Slots } from '../../../src/upstream/concurrency-limit.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
