@@ -1,26 +1,24 @@
-import { Fault } from '../faults.ts'
 import { createBackOff } from './back-off.ts'
+import { HeldBack } from './faults.ts'
 
-/** The endpoint has failed too often: it is left alone for a while. */
-export class CircuitOpen extends Fault {
-  readonly remainingMs: number
-
-  constructor(remainingMs: number) {
+/** The endpoint failed too often: for a while nobody asks it. */
+export class CircuitOpen extends HeldBack {
+  constructor() {
     super('it failed several times in a row and is left alone for a while')
-    this.remainingMs = remainingMs
   }
 }
 
 /** Stops asking an endpoint that is down, and tries it with one request at a time until it is back. */
 export interface Circuit {
-  /** Lets a request pass that may be the probe. @throws {CircuitOpen} */
-  readonly enter: () => void
-  /** Whether `enter` would refuse. @throws {CircuitOpen} */
+  /** Throws where `enter` would. @throws {CircuitOpen} */
   readonly check: () => void
+  /** Lets a request pass, which may be the probe. @throws {CircuitOpen} */
+  readonly enter: () => void
   readonly succeed: () => void
   readonly fail: () => void
   /** The request that may have been the probe never reached the endpoint. */
   readonly release: () => void
+  /** Milliseconds until the next probe is due; 0 where it is, and while the circuit is closed. */
   readonly remainingMs: () => number
 }
 
@@ -39,9 +37,9 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
 
   function check(): void {
     if (!isOpen()) return
-    // A probe that was lost with its request must not keep the circuit open for ever.
+    // A lost probe must not keep the circuit open for ever: in Workers a probe ends with its request.
     const probing = probeSinceMs !== undefined && Math.abs(now() - probeSinceMs) < probeMs
-    if (probing || pause.remainingMs() > 0) throw new CircuitOpen(pause.remainingMs())
+    if (probing || pause.remainingMs() > 0) throw new CircuitOpen()
   }
 
   return {
@@ -59,7 +57,7 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
     },
     fail() {
       failures++
-      // Requests that were under way when it opened say nothing new; the one that opened it and the probe do.
+      // Only the failure that opens the circuit and that of a probe say something new. Others were under way already.
       if (failures === FAILURES_TO_OPEN || probeSinceMs !== undefined) pause.fail(probeSinceMs)
       probeSinceMs = undefined
     },

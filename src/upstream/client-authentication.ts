@@ -1,7 +1,8 @@
 import type { JWK } from 'jose'
 import { SignJWT } from 'jose/jwt/sign'
 import { importJWK, importPKCS8 } from 'jose/key/import'
-import { kindOf, misconfigured, oneOf, text } from '../options/checks.ts'
+import { type Check, kindOf, misconfigured, oneOf, text } from '../options/checks.ts'
+import { isObject } from '../parse/json.ts'
 import { CannotAsk } from './faults.ts'
 import type { UpstreamRequest } from './messages.ts'
 
@@ -43,6 +44,21 @@ const SIGNING_ALGORITHMS = [
   'EdDSA',
   'Ed25519',
 ]
+
+/** Checks an option that says who asks an endpoint: `'none'`, or a client authentication. */
+export const clientAuthentication: Check<ClientAuthentication | 'none'> = (value, option) => {
+  if (value === 'none' || isClientAuthentication(value)) return value
+  // Never the value itself: it may well be the secret.
+  throw misconfigured(
+    option,
+    value === undefined ? 'nothing' : typeof value,
+    '"none", clientSecretBasic(…), privateKeyJwt(…) or another of their kind',
+  )
+}
+
+function isClientAuthentication(value: unknown): value is ClientAuthentication {
+  return isObject(value) && typeof value['authenticate'] === 'function'
+}
 
 /** `client_secret_basic`. @see RFC 6749 §2.3.1: both parts are form-encoded before base64 */
 export function clientSecretBasic(options: {
@@ -187,7 +203,7 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
 function requireForm({ body }: UpstreamRequest): URLSearchParams {
   if (body instanceof URLSearchParams) return body
   throw new CannotAsk(
-    `the dialect sends ${kindOf(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
+    `the request's body is ${kindOf(body)}, expected URLSearchParams: this method puts the client's credentials into a form`,
   )
 }
 

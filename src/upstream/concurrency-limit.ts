@@ -1,17 +1,17 @@
-import { Fault } from '../faults.ts'
+import { HeldBack } from './faults.ts'
 
-/** No slot came free in time. */
-export class NoFreeSlot extends Fault {}
+/** Too many requests run, and none ended in time. */
+export class LimitReached extends HeldBack {}
 
-/** Limits how many requests run at once; those beyond wait in line, in bounded number and for bounded time. */
-export interface Slots {
-  /** Returns the function that gives the slot back. @throws {NoFreeSlot} */
-  readonly take: (signal: AbortSignal) => Promise<() => void>
+/** Limits how many requests run at once. Others wait in a queue, in bounded number and for bounded time. */
+export interface ConcurrencyLimit {
+  /** Waits for its turn; returns the function that ends the turn. @throws {LimitReached} */
+  readonly acquire: (signal: AbortSignal) => Promise<() => void>
 }
 
-export interface SlotSettings {
+export interface ConcurrencyLimitSettings {
   readonly max: number
-  /** After which a slot counts as free whatever became of its holder. */
+  /** After this time a turn counts as ended, whatever became of its holder. */
   readonly leaseMs: number
   readonly maxWaitMs: number
   readonly now: () => number
@@ -25,46 +25,46 @@ interface Waiter {
 const LOOK_MS = 100
 
 /**
- * Slots are leases, and who waits is woken in order of arrival but also looks for itself now and then: in Workers a holder
- * can vanish with its request, and so can the waiter that was woken.
+ * Turns are leases. The end of a turn wakes the first waiter, and every waiter also looks for itself now and then: in Workers a
+ * holder can vanish with its request, and so can the waiter that was woken.
  */
-export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slots {
+export function createConcurrencyLimit({ max, leaseMs, maxWaitMs, now }: ConcurrencyLimitSettings): ConcurrencyLimit {
   const leases = new Map<symbol, number>()
-  const line = new Set<Waiter>()
+  const queue = new Set<Waiter>()
   let sweptMs = Number.NEGATIVE_INFINITY
 
-  /** Drops what its request took along; no more often than somebody looks, as it walks everything. */
+  /** Drops leases and waiters that vanished with their request. It walks all of them, so it runs every 100 ms at most. */
   function sweep(): void {
     const nowMs = now()
-    // Without a time nothing is told to be lost; with one, all that began without it is.
+    // Without a time nothing counts as lost; with one, everything that began without it does.
     if (Number.isNaN(nowMs) || Math.abs(nowMs - sweptMs) < LOOK_MS) return
     sweptMs = nowMs
     for (const [held, sinceMs] of leases) if (!(Math.abs(nowMs - sinceMs) <= leaseMs)) leases.delete(held)
-    for (const waiter of line) if (!(Math.abs(nowMs - waiter.sinceMs) <= maxWaitMs + LOOK_MS)) line.delete(waiter)
+    for (const waiter of queue) if (!(Math.abs(nowMs - waiter.sinceMs) <= maxWaitMs + LOOK_MS)) queue.delete(waiter)
   }
 
   function lease(): (() => void) | undefined {
     if (leases.size >= max) sweep()
     if (leases.size >= max) return undefined
-    const held = Symbol('slot')
+    const held = Symbol('lease')
     leases.set(held, now())
     return () => {
       leases.delete(held)
-      const [next] = line
+      const [next] = queue
       next?.wake()
     }
   }
 
   return {
-    async take(signal) {
-      // One that waits no more, since its request ended, must not make others wait.
-      if (line.size > 0) sweep()
-      const free = line.size === 0 ? lease() : undefined
+    async acquire(signal) {
+      // A waiter whose request ended must not make others wait.
+      if (queue.size > 0) sweep()
+      const free = queue.size === 0 ? lease() : undefined
       if (free) return free
-      if (line.size >= 4 * max && leases.size >= max)
-        throw new NoFreeSlot(`${max} requests run, and ${line.size} wait already`)
+      if (queue.size >= 4 * max && leases.size >= max)
+        throw new LimitReached(`${max} requests run, and ${queue.size} wait already`)
       const waiter: Waiter = { sinceMs: now(), wake() {} }
-      line.add(waiter)
+      queue.add(waiter)
       try {
         for (let waitedMs = 0; waitedMs < maxWaitMs && !signal.aborted; waitedMs += LOOK_MS) {
           await wokenWithin(waiter, Math.min(LOOK_MS, maxWaitMs))
@@ -72,9 +72,9 @@ export function createSlots({ max, leaseMs, maxWaitMs, now }: SlotSettings): Slo
           if (freed) return freed
         }
       } finally {
-        line.delete(waiter)
+        queue.delete(waiter)
       }
-      throw new NoFreeSlot(`${max} requests run, and none ended within ${maxWaitMs} ms`)
+      throw new LimitReached(`${max} requests run, and none ended within ${maxWaitMs} ms`)
     },
   }
 }

@@ -1,97 +1,99 @@
-import { quote } from '../errors.ts'
 import { describeFault, Fault, isA, nameOf } from '../faults.ts'
-import { isAsync } from '../runtime/thenable.ts'
-import type { IntrospectionSettings } from '../parts/introspection/options.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
-import type { FetchFunction } from '../pipeline.ts'
 import { readBytes } from '../parse/read-bytes.ts'
-import type { CallContext, Issuer } from '../pipeline.ts'
-import { describeRedirect, isRedirect } from './fetch-document.ts'
-import { limit } from '../runtime/limit.ts'
+import type { CallContext, FetchFunction, Issuer } from '../pipeline.ts'
+import { runWithin } from '../runtime/deadline.ts'
+import type { ClientAuthentication } from './client-authentication.ts'
 import { CannotAsk, Outage, UselessAnswer } from './faults.ts'
-import { secretsIn } from './request-secrets.ts'
+import { describeRedirect, isRedirect } from './fetch-document.ts'
 import type { UpstreamRequest, UpstreamResponse } from './messages.ts'
-import type { IntrospectionDialect } from '../parts/introspection/dialect.ts'
+import { secretsIn } from './request-secrets.ts'
 
-export interface EndpointSettings {
-  readonly fetch: FetchFunction
-  readonly insecureHosts: readonly string[]
-  readonly now: () => number
-  readonly tiers: { readonly maxWaitMs: number } | undefined
+/** What is asked of an issuer's endpoint, and by whom. */
+export interface Question {
+  readonly issuer: Pick<Issuer, 'identifier' | 'local' | 'metadata'>
+  /** The endpoint's address, where the options give it; else the issuer's metadata is asked for it. */
+  readonly endpoint: string | undefined
+  readonly auth: ClientAuthentication | 'none'
+  /** Builds the request, without the client's credentials; called for every attempt. @throws {CannotAsk} */
+  readonly request: (endpoint: string) => UpstreamRequest
 }
 
 /** What one question brings along. */
 export interface AskingContext extends CallContext {
   readonly signal: AbortSignal
-  /** What no message may repeat: the token, to which the credentials of the request are added. */
+  /** What no message may repeat. The exchange adds the credentials of its request. */
   readonly secrets: string[]
+}
+
+export interface ExchangeSettings {
+  /** The member of the issuer's metadata that holds the endpoint's address. */
+  readonly member: string
+  readonly timeoutMs: number
+  /** What shared tiers may take beside, where they are asked for the issuer's metadata. */
+  readonly tiersMs: number
+  /** The same question may be asked twice: after a failed connection it is. */
+  readonly isRepeatable: boolean
+  readonly fetch: FetchFunction
+  readonly insecureHosts: readonly string[]
+  readonly now: () => number
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024
 
 /**
- * Asks an issuer's endpoint about one token, once more where the connection failed.
+ * Asks an issuer's endpoint: finds its address, builds the request, adds the credentials, sends it and reads the answer whole.
  *
- * @throws {Outage} where it cannot be reached, gives no answer in time, breaks off or answers with 5xx
+ * @throws {Outage} where it is unreachable, gives no answer in time, breaks off or answers with 5xx
  * @throws {UselessAnswer} for redirects, 429 and answers that are too large
- * @throws {CannotAsk} where our own credentials or the endpoint's address cannot be had
+ * @throws {CannotAsk} where our own credentials or the endpoint's address are missing
  */
-export async function askEndpoint(
-  token: string,
-  issuer: Issuer,
-  options: Pick<IntrospectionSettings, 'auth' | 'timeoutMs' | 'endpoint'> & { readonly dialect: IntrospectionDialect },
-  settings: EndpointSettings,
+export async function exchange(
+  question: Question,
+  settings: ExchangeSettings,
   context: AskingContext,
 ): Promise<UpstreamResponse> {
-  const { auth, dialect } = options
-  // Where shared tiers are asked for the endpoint's address, the time that they may take is theirs.
-  const timeoutMs = options.timeoutMs + (options.endpoint === undefined ? (settings.tiers?.maxWaitMs ?? 0) : 0)
-  // The time counts from here, not from when the request began to wait for its turn.
+  const { isRepeatable, now } = settings
   const { secrets } = context
-  const { signal: ends, end } = limit(context.signal, timeoutMs)
+  const timeoutMs = settings.timeoutMs + (question.endpoint === undefined ? settings.tiersMs : 0)
   let waitsForCredentials = false
 
-  async function attempt(endpoint: string): Promise<UpstreamResponse> {
+  async function attempt(endpoint: string, signal: AbortSignal): Promise<UpstreamResponse> {
     // Built for every attempt: an assertion is good for one.
-    const request = buildRequest(dialect, token, endpoint, auth)
+    const request = question.request(endpoint)
     waitsForCredentials = true
-    if (auth !== 'none') await authenticate(request, issuer, auth, settings.now(), secrets)
+    await authenticate(request, question, now(), secrets)
     waitsForCredentials = false
     secrets.push(...secretsIn(request, endpoint))
     requireEndpoint(request.url, settings.insecureHosts, true)
-    return read(await send(request, settings.fetch, ends, secrets), request.url, settings.now(), secrets)
+    return read(await send(request, settings.fetch, signal, secrets), request.url, now(), secrets)
   }
 
-  async function exchange(): Promise<UpstreamResponse> {
-    const endpoint = options.endpoint ?? (await addressOf(issuer, auth, settings, { ...context, signal: ends }))
+  async function ask(signal: AbortSignal): Promise<UpstreamResponse> {
+    const endpoint = question.endpoint ?? (await addressOf(question, settings, { ...context, signal }))
     try {
-      return await attempt(endpoint)
+      return await attempt(endpoint, signal)
     } catch (fault) {
-      // Asking about a token changes nothing, so that it may be asked twice; but not after the time is up.
-      if (!isA(fault, ConnectionFailed) || ends.aborted) throw fault
-      return await attempt(endpoint)
+      if (!isRepeatable || !isA(fault, ConnectionFailed) || signal.aborted) throw fault
+      return await attempt(endpoint, signal)
     }
   }
 
-  const expired = new Promise<never>((_, reject) => {
-    ends.addEventListener('abort', () => {
-      const late = `no answer within ${timeoutMs} ms`
-      reject(waitsForCredentials ? new CannotAsk('our own credentials do not come in time') : new Outage(late))
-    })
+  return runWithin(ask, {
+    ms: timeoutMs,
+    late() {
+      if (waitsForCredentials) throw new CannotAsk('our own credentials do not come in time')
+      throw new Outage(`no answer within ${timeoutMs} ms`)
+    },
+    signal: context.signal,
   })
-  try {
-    return await Promise.race([exchange(), expired])
-  } finally {
-    end()
-  }
 }
 
 class ConnectionFailed extends Outage {}
 
 async function addressOf(
-  issuer: Issuer,
-  auth: IntrospectionSettings['auth'],
-  settings: EndpointSettings,
+  { issuer, auth }: Question,
+  { member, insecureHosts }: ExchangeSettings,
   context: CallContext,
 ): Promise<string> {
   let metadata: Record<string, unknown>
@@ -103,10 +105,10 @@ async function addressOf(
   const aliases = metadata['mtls_endpoint_aliases']
   const usesTls = auth !== 'none' && auth.method === 'tls_client_auth'
   // RFC 8705 §5: an endpoint that asks for certificates may live elsewhere.
-  const alias = usesTls ? (aliases as Record<string, unknown> | undefined)?.['introspection_endpoint'] : undefined
-  const endpoint = alias ?? metadata['introspection_endpoint']
-  if (typeof endpoint !== 'string') throw new CannotAsk('its metadata names no `introspection_endpoint`')
-  requireEndpoint(endpoint, settings.insecureHosts, issuer.local)
+  const alias = usesTls ? (aliases as Record<string, unknown> | undefined)?.[member] : undefined
+  const endpoint = alias ?? metadata[member]
+  if (typeof endpoint !== 'string') throw new CannotAsk(`its metadata names no \`${member}\``)
+  requireEndpoint(endpoint, insecureHosts, issuer.local)
   return endpoint
 }
 
@@ -115,57 +117,28 @@ function requireEndpoint(url: string, insecureHosts: readonly string[], loopback
   if (fault) throw new CannotAsk(`its endpoint is not asked: expected ${fault}`)
 }
 
-function buildRequest(
-  dialect: IntrospectionDialect,
-  token: string,
-  endpoint: string,
-  auth: IntrospectionSettings['auth'],
-): UpstreamRequest {
-  const named = `dialect ${quote(dialect.name)}`
-  let request: UpstreamRequest
-  try {
-    request = dialect.request(token, { endpoint, clientId: auth === 'none' ? undefined : auth.clientId })
-    if (isAsync(request)) throw new CannotAsk(`${named} builds its request in a promise: \`request\` answers at once`)
-    requireRequest(request, named)
-  } catch (cause) {
-    throw isA(cause, Fault)
-      ? cause
-      : new CannotAsk(`${named} cannot build its request: ${describeFault(cause, [token])}`)
-  }
-  return request
-}
-
-function requireRequest({ url, method, headers, body }: UpstreamRequest, named: string): void {
-  const isSound =
-    typeof url === 'string' &&
-    (method === 'GET' || method === 'POST') &&
-    typeof headers?.set === 'function' &&
-    (body === undefined || typeof body === 'string' || body instanceof URLSearchParams)
-  if (isSound) return
-  throw new CannotAsk(`${named} built no request: expected { url, method: 'GET' | 'POST', headers: Headers, body }`)
-}
-
 async function authenticate(
   request: UpstreamRequest,
-  { identifier }: Issuer,
-  auth: Exclude<IntrospectionSettings['auth'], 'none'>,
+  { issuer, auth }: Question,
   nowMs: number,
   secrets: string[],
 ): Promise<void> {
+  if (auth === 'none') return
   const presented = request.headers.get('Authorization')
   function conceal(secret: unknown): void {
     if (typeof secret === 'string') secrets.push(secret)
   }
   try {
-    await auth.authenticate(request, { issuer: identifier, nowMs, conceal })
+    await auth.authenticate(request, { issuer: issuer.identifier, nowMs, conceal })
   } catch (cause) {
     // Not in its own words: such an error may quote a credential that was not sent yet.
     const words = isA(cause, Fault) ? cause.message : nameOf(cause, secrets)
     throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${words}`)
   }
-  // The endpoint would answer about our own token, and any token at all would be as good as ours.
+  // An endpoint reads in that header what it is asked about: it would answer about our own credentials.
   if (presented !== null && request.headers.get('Authorization') !== presented) {
-    throw new CannotAsk(`our own credentials (${auth.method}) take the header in which the dialect presents the token`)
+    const taken = 'take the header `Authorization`, in which the request presents its token'
+    throw new CannotAsk(`our own credentials (${auth.method}) ${taken}`)
   }
 }
 

@@ -16,3 +16,6 @@ export class UselessAnswer extends Fault {
 
 /** Our own credentials or settings keep us from asking. It says nothing about the endpoint. */
 export class CannotAsk extends Fault {}
+
+/** The endpoint was not asked: it is down, or too many requests run. */
+export class HeldBack extends Fault {}

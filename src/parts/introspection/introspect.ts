@@ -1,6 +1,7 @@
 import type { Introspection } from '../../parts.ts'
 import type { ClientAuthentication } from '../../upstream/client-authentication.ts'
 import type { IntrospectionDialect } from './dialect.ts'
+import { ENDPOINT_MEMBER } from './endpoint.ts'
 import { createIntrospection } from './introspection.ts'
 import { parseIntrospection } from './options.ts'
 
@@ -20,7 +21,7 @@ export function introspect(options: IntrospectOptions): Introspection {
       return {
         prefixes,
         needsKeys: signedResponse,
-        needsMember: endpoint === undefined ? 'introspection_endpoint' : undefined,
+        needsMember: endpoint === undefined ? ENDPOINT_MEMBER : undefined,
         start(services) {
           // One for all issuers of a server: their answers share one bound.
           const engine = services.engine(createIntrospection)

@@ -1,7 +1,7 @@
 import { withSchema } from '../../token/acceptance.ts'
 import { type ReadToken, requireTimely } from '../../token/access-token.ts'
 import { BearwardError, shareError } from '../../errors.ts'
-import { withoutSecrets } from '../../faults.ts'
+import { describeFault, isA, withoutSecrets } from '../../faults.ts'
 import type { Engine, Services, SharedAnswerData, SharedWriting } from '../../parts.ts'
 import type { IntrospectionSettings } from './options.ts'
 import { weightOf } from '../../parse/json.ts'
@@ -10,7 +10,10 @@ import { commonScopes, createScopeExpansion, createScopeReader } from '../../tok
 import { createSharedLoaders, type SharedLoaders } from '../../upstream/shared-loaders.ts'
 import { readAnswer, requireAgreement } from './answer.ts'
 import { createAnswerCache, type Verdict } from '../../upstream/verdict-cache.ts'
-import { createLine, type Line, maxWaitMs, unavailable } from './line.ts'
+import { CircuitOpen } from '../../upstream/circuit.ts'
+import { HeldBack, Outage } from '../../upstream/faults.ts'
+import type { GuardedEndpoint } from '../../upstream/guarded-endpoint.ts'
+import { askAbout, createIntrospectionEndpoint } from './endpoint.ts'
 import { requireMeantForUs, requireNotForOthers } from './answer-recipient.ts'
 
 /** Asks issuers about tokens, and remembers what they said. */
@@ -46,7 +49,7 @@ interface Inquiries {
   /** As described last: equal but for its functions, so that a rotated credential counts at once. */
   issuer: Issuer
   options: IntrospectionSettings
-  readonly line: Line
+  readonly endpoint: GuardedEndpoint
   /** One inquiry at a time for each token, by what is made of the answer. */
   readonly verdicts: Readonly<Record<Purpose, SharedLoaders<Verdict>>>
 }
@@ -79,7 +82,7 @@ export function createIntrospection(services: Services): IntrospectionEngine {
     if (known) return Object.assign(known, { issuer, options })
     // Tenants come and go; what is lost with the oldest is the memory of an outage.
     if (inquiries.size >= MAX_ISSUERS) inquiries.delete(inquiries.keys().next().value ?? '')
-    const line = createLine(issuer.identifier, options, services)
+    const endpoint = createIntrospectionEndpoint(options, services)
     const verdicts = (purpose: Purpose) =>
       createSharedLoaders({
         async load(token: string, signal, leader) {
@@ -92,40 +95,37 @@ export function createIntrospection(services: Services): IntrospectionEngine {
             judge(answer, { issuer: made.issuer, settings: made.options }, purpose, { answeredMs, secrets })
           const suffices = (verdict: Verdict) => isCurrent(verdict, cacheMs) && answers.isNews(token, verdict)
           const found = await others?.read(judged, suffices, leader)
-          if (found && suffices(found)) return { verdict: found, epoch, asked: false }
+          if (found && suffices(found)) return { verdict: found, epoch }
           // Too old to serve, unless the endpoint turns out to be down.
           if (found) answers.bridge(token, found, epoch)
-          let answer: SharedAnswerData
-          let verdict: Verdict
-          try {
-            answer = await line.ask(token, made.issuer, made.options, { ...leader, signal, secrets })
-            verdict = judged(answer)
-          } catch (cause) {
-            throw withoutSecrets(cause, secrets)
-          }
+          const asked = { issuer: made.issuer, settings: made.options }
+          const answer = await askAbout(token, asked, endpoint, services, { ...leader, signal, secrets })
+          const verdict = judged(answer)
           // Refusals are shared with nobody, so that junk fills no store; and what comes after its time is dropped.
           if (!verdict.accepted && found) others?.drop(leader)
           if (verdict.accepted && services.claims) concealed.set(verdict.accepted.accessToken, secrets)
           if (verdict.accepted && !signal.aborted)
             others?.write(answer, sharing(token, verdict, { options: made.options, epoch }), leader)
-          return { verdict, epoch, asked: true }
+          return { verdict, epoch }
         },
-        loaded(token, { verdict, epoch, asked }) {
-          if (asked) line.answered()
+        loaded(token, { verdict, epoch }) {
           if (made.options.cacheMs > 0) answers.set(token, verdict, epoch)
           return verdict
         },
-        failed: (_, cause) => line.failed(cause),
-        // Those that wait for a tier are not yet in the line.
+        failed(_, cause) {
+          report(made.issuer, cause)
+          return cause
+        },
+        // Those that wait for a tier do not wait for the endpoint yet.
         max: (shared ? 25 : 5) * options.maxConcurrent,
-        // The line keeps the time; this bound is for what it does not see.
-        timeoutMs: 2 * (services.tiers?.maxWaitMs ?? 0) + maxWaitMs(options) + options.timeoutMs + 1_000,
+        // The endpoint keeps its own time. This bound is for what it does not see.
+        timeoutMs: (services.tiers?.maxWaitMs ?? 0) + endpoint.longestMs + 1_000,
         now,
       })
     const made: Inquiries = {
       issuer,
       options,
-      line,
+      endpoint,
       verdicts: { introspect: verdicts('introspect'), confirm: verdicts('confirm') },
     }
     inquiries.set(terms, made)
@@ -164,17 +164,24 @@ export function createIntrospection(services: Services): IntrospectionEngine {
     const terms = purpose + termsOf(issuer, options)
     const known = answers.get(token, terms, options.cacheMs)
     if (known && !isOver(known)) return known
-    const { line, verdicts } = inquiriesTo(asked)
+    const { endpoint, verdicts } = inquiriesTo(asked)
     try {
       return await verdicts[purpose].join(token, context)
     } catch (cause) {
-      const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
-      const mayBridge = options.staleOnOutageMs > 0 && line.isOutage(error)
+      const error = unavailable(issuer.identifier, cause, endpoint.retryAfterSeconds(cause))
+      // Only the endpoint's own silence: a queue here, however it came about, must not revive old answers.
+      const mayBridge = options.staleOnOutageMs > 0 && (isA(cause, Outage) || isA(cause, CircuitOpen))
       const old = mayBridge ? answers.get(token, terms, options.cacheMs + options.staleOnOutageMs) : undefined
       if (!old?.accepted || isOver(old)) throw error
       emit({ type: 'introspection_stale', issuer: issuer.identifier })
       return old
     }
+  }
+
+  function report({ identifier }: Issuer, cause: unknown): void {
+    if (isA(cause, BearwardError) || isA(cause, HeldBack)) return
+    const { detail } = unavailable(identifier, cause)
+    emit({ type: 'introspection_failed', issuer: identifier, detail, outage: isA(cause, Outage) })
   }
 
   /** Whether another process's answer will do in place of one of our own. */
@@ -235,7 +242,7 @@ export function createIntrospection(services: Services): IntrospectionEngine {
     try {
       requireAgreement(jwt, answer, issuer)
     } catch (cause) {
-      const error = cause instanceof BearwardError ? cause : unavailable(issuer.identifier, cause)
+      const error = unavailable(issuer.identifier, cause)
       emit({ type: 'introspection_failed', issuer: issuer.identifier, detail: error.detail, outage: false })
       throw error
     }
@@ -287,6 +294,13 @@ export function createIntrospection(services: Services): IntrospectionEngine {
       inquiries.clear()
     },
   }
+}
+
+/** The refusal of a token about which nothing could be learnt. */
+function unavailable(identifier: string, cause: unknown, retryAfterSeconds = 1): BearwardError {
+  if (isA(cause, BearwardError)) return cause
+  const detail = `issuer "${identifier}" cannot be asked about the token: ${describeFault(cause)}`
+  return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
 }
 
 // Short strings take three times as much as their text; and a scope of its own, as cut out of the claim.

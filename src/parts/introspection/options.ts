@@ -1,4 +1,4 @@
-import type { ClientAuthentication } from '../../upstream/client-authentication.ts'
+import { type ClientAuthentication, clientAuthentication } from '../../upstream/client-authentication.ts'
 import type { IntrospectionDialect } from './dialect.ts'
 import { isObject } from '../../parse/json.ts'
 import {
@@ -54,7 +54,7 @@ export function parseIntrospection(
     staleOnOutageSeconds: number
   }>(value, option, {
     endpoint: optional(endpointUrl(insecureHosts)),
-    auth: authentication,
+    auth: clientAuthentication,
     use: withDefault<'opaque' | 'always'>('opaque', oneOf('opaque', 'always')),
     opaqueTokens: optional((each, name) =>
       objectOf<{ prefixes: readonly string[] }>(each, name, { prefixes: arrayOf(headerText, 'an array of prefixes') }),
@@ -96,23 +96,8 @@ export function parseIntrospection(
   }
 }
 
-function isClientAuthentication(value: unknown): value is ClientAuthentication {
-  return isObject(value) && typeof value['authenticate'] === 'function'
-}
-
 function isDialect(value: unknown): value is IntrospectionDialect {
   return isObject(value) && typeof value['request'] === 'function' && typeof value['read'] === 'function'
-}
-
-const authentication: Check<ClientAuthentication | 'none'> = (value, option) => {
-  if (value === 'none') return value
-  if (isClientAuthentication(value)) return value
-  // Never the value itself: it may well be the secret.
-  throw misconfigured(
-    option,
-    value === undefined ? 'nothing' : typeof value,
-    '"none", clientSecretBasic(…), privateKeyJwt(…) or another of their kind',
-  )
 }
 
 const dialect: Check<IntrospectionDialect> = (value, option) => {

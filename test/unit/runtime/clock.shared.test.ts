@@ -4,7 +4,7 @@ import { createClock, requireTime } from '../../../src/runtime/clock.ts'
 import { memoryTier } from '../../../src/entry-points/index.ts'
 import { createAnswerCache } from '../../../src/upstream/verdict-cache.ts'
 import { CircuitOpen, createCircuit } from '../../../src/upstream/circuit.ts'
-import { createSlots, NoFreeSlot } from '../../../src/upstream/concurrency-limit.ts'
+import { createConcurrencyLimit, LimitReached } from '../../../src/upstream/concurrency-limit.ts'
 import { createSharedCache, sharedName } from '../../../src/parts/shared-tiers/shared-cache.ts'
 import { createBackOff } from '../../../src/upstream/back-off.ts'
 import { createSharedLoader } from '../../../src/upstream/shared-loader.ts'
@@ -84,18 +84,18 @@ describe('without a time', () => {
     expect(() => circuit.enter()).toThrow(CircuitOpen)
   })
 
-  test('no more requests run than there are slots, and nobody waits for ever', async () => {
+  test('no more requests run than the limit allows, and nobody waits for ever', async () => {
     const clock = breakable()
-    const slots = createSlots({ max: 1, leaseMs: 4_000, maxWaitMs: 1_000, now: clock.now })
+    const limit = createConcurrencyLimit({ max: 1, leaseMs: 4_000, maxWaitMs: 1_000, now: clock.now })
     clock.ms = Number.NaN
     const { signal } = new AbortController()
-    await slots.take(signal)
-    const second = slots.take(signal).catch((error: unknown) => error)
+    await limit.acquire(signal)
+    const second = limit.acquire(signal).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(1_200)
-    expect(await second).toBeInstanceOf(NoFreeSlot)
+    expect(await second).toBeInstanceOf(LimitReached)
     // The first is lost with its request, and began at no time that could be told.
     clock.ms = NOW_MS
-    const third = slots.take(signal)
+    const third = limit.acquire(signal)
     await vi.advanceTimersByTimeAsync(200)
     expect(typeof (await third)).toBe('function')
   })

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createSlots, NoFreeSlot, type Slots } from '../../../src/upstream/concurrency-limit.ts'
+import { type ConcurrencyLimit, createConcurrencyLimit, LimitReached } from '../../../src/upstream/concurrency-limit.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -8,8 +8,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-function slotsOf(max: number): Slots {
-  return createSlots({ max, leaseMs: 4_000, maxWaitMs: 3_000, now: () => Date.now() })
+function limitOf(max: number): ConcurrencyLimit {
+  return createConcurrencyLimit({ max, leaseMs: 4_000, maxWaitMs: 3_000, now: () => Date.now() })
 }
 
 interface Waiter {
@@ -17,12 +17,12 @@ interface Waiter {
   release: () => void
 }
 
-function arrive(slots: Slots, signal: AbortSignal = new AbortController().signal): Waiter {
+function arrive(limit: ConcurrencyLimit, signal: AbortSignal = new AbortController().signal): Waiter {
   const waiter: Waiter = { state: 'waiting', release() {} }
-  slots.take(signal).then(
+  limit.acquire(signal).then(
     (release) => Object.assign(waiter, { state: 'in', release }),
     (error: unknown) => {
-      if (!(error instanceof NoFreeSlot)) throw error
+      if (!(error instanceof LimitReached)) throw error
       waiter.state = 'refused'
     },
   )
@@ -31,9 +31,9 @@ function arrive(slots: Slots, signal: AbortSignal = new AbortController().signal
 
 const states = (waiters: readonly Waiter[]): string[] => waiters.map(({ state }) => state)
 
-test('as many as there are slots run at once; the next one waits', async () => {
-  const slots = slotsOf(2)
-  const waiters = [arrive(slots), arrive(slots), arrive(slots)]
+test('as many as the limit allows run at once; the next one waits', async () => {
+  const limit = limitOf(2)
+  const waiters = [arrive(limit), arrive(limit), arrive(limit)]
   await vi.advanceTimersByTimeAsync(1_000)
   expect(states(waiters)).toEqual(['in', 'in', 'waiting'])
   waiters[0]?.release()
@@ -42,26 +42,26 @@ test('as many as there are slots run at once; the next one waits', async () => {
 })
 
 test('four times as many may wait; one more is refused at once', async () => {
-  const slots = slotsOf(2)
-  const waiters = Array.from({ length: 11 }, () => arrive(slots))
+  const limit = limitOf(2)
+  const waiters = Array.from({ length: 11 }, () => arrive(limit))
   await vi.advanceTimersByTimeAsync(0)
   expect(states(waiters)).toEqual(['in', 'in', ...Array.from({ length: 8 }, () => 'waiting'), 'refused'])
 })
 
 test('waiting is bounded in time', async () => {
-  const slots = slotsOf(1)
-  const waiters = [arrive(slots), arrive(slots)]
+  const limit = limitOf(1)
+  const waiters = [arrive(limit), arrive(limit)]
   await vi.advanceTimersByTimeAsync(3_100)
   expect(states(waiters)).toEqual(['in', 'refused'])
 })
 
-test('who was refused leaves room in the queue', async () => {
-  const slots = slotsOf(1)
-  const holder = arrive(slots)
-  const first = Array.from({ length: 4 }, () => arrive(slots))
+test('a refused waiter leaves room in the queue', async () => {
+  const limit = limitOf(1)
+  const holder = arrive(limit)
+  const first = Array.from({ length: 4 }, () => arrive(limit))
   await vi.advanceTimersByTimeAsync(3_100)
   expect(states(first)).toEqual(Array.from({ length: 4 }, () => 'refused'))
-  const second = Array.from({ length: 4 }, () => arrive(slots))
+  const second = Array.from({ length: 4 }, () => arrive(limit))
   await vi.advanceTimersByTimeAsync(100)
   expect(states(second)).toEqual(Array.from({ length: 4 }, () => 'waiting'))
   holder.release()
@@ -69,63 +69,63 @@ test('who was refused leaves room in the queue', async () => {
   expect(states(second).filter((state) => state === 'in')).toHaveLength(1)
 })
 
-test('the slots of lost holders come free after their lease', async () => {
-  const slots = slotsOf(2)
-  const lost = [arrive(slots), arrive(slots)]
+test('the turns of lost holders end after their lease', async () => {
+  const limit = limitOf(2)
+  const lost = [arrive(limit), arrive(limit)]
   await vi.advanceTimersByTimeAsync(3_500)
   expect(states(lost)).toEqual(['in', 'in'])
-  const waiter = arrive(slots)
+  const waiter = arrive(limit)
   await vi.advanceTimersByTimeAsync(400)
   expect(waiter.state).toBe('waiting')
   await vi.advanceTimersByTimeAsync(200)
   expect(waiter.state).toBe('in')
 })
 
-test('who gives a slot back late does not take away another’s', async () => {
-  const slots = slotsOf(1)
-  const late = arrive(slots)
+test('a holder that ends its turn late does not end that of another', async () => {
+  const limit = limitOf(1)
+  const late = arrive(limit)
   await vi.advanceTimersByTimeAsync(4_100)
-  const present = arrive(slots)
+  const present = arrive(limit)
   await vi.advanceTimersByTimeAsync(150)
   expect(present.state).toBe('in')
   late.release()
-  const next = arrive(slots)
+  const next = arrive(limit)
   await vi.advanceTimersByTimeAsync(500)
   expect(next.state).toBe('waiting')
 })
 
 test('lost waiters do not fill the queue for ever', async () => {
   let nowMs = 0
-  const slots = createSlots({ max: 1, leaseMs: 4_000, maxWaitMs: 3_000, now: () => nowMs })
-  arrive(slots)
+  const limit = createConcurrencyLimit({ max: 1, leaseMs: 4_000, maxWaitMs: 3_000, now: () => nowMs })
+  arrive(limit)
   // Their timers died with their requests.
-  for (let waiter = 0; waiter < 4; waiter++) arrive(slots)
+  for (let waiter = 0; waiter < 4; waiter++) arrive(limit)
   vi.clearAllTimers()
-  const refused = arrive(slots)
+  const refused = arrive(limit)
   await vi.advanceTimersByTimeAsync(0)
   expect(refused.state).toBe('refused')
   nowMs = 7_001
-  const waiters = [arrive(slots), arrive(slots)]
+  const waiters = [arrive(limit), arrive(limit)]
   await vi.advanceTimersByTimeAsync(150)
   expect(states(waiters)).toEqual(['in', 'waiting'])
 })
 
-test('giving a slot back twice frees it once', async () => {
-  const slots = slotsOf(1)
-  const first = arrive(slots)
+test('a turn that is ended twice ends once', async () => {
+  const limit = limitOf(1)
+  const first = arrive(limit)
   await vi.advanceTimersByTimeAsync(0)
   first.release()
-  const second = arrive(slots)
+  const second = arrive(limit)
   await vi.advanceTimersByTimeAsync(0)
   first.release()
-  const third = arrive(slots)
+  const third = arrive(limit)
   await vi.advanceTimersByTimeAsync(100)
   expect(states([second, third])).toEqual(['in', 'waiting'])
 })
 
 test('those who wait are served in order of arrival', async () => {
-  const slots = slotsOf(1)
-  const [holder, ...waiters] = Array.from({ length: 5 }, () => arrive(slots))
+  const limit = limitOf(1)
+  const [holder, ...waiters] = Array.from({ length: 5 }, () => arrive(limit))
   await vi.advanceTimersByTimeAsync(10)
   let previous = holder
   for (const [index, waiter] of waiters.entries()) {
@@ -137,22 +137,22 @@ test('those who wait are served in order of arrival', async () => {
 })
 
 test('nobody overtakes those who wait', async () => {
-  const slots = slotsOf(1)
-  const holder = arrive(slots)
-  const first = arrive(slots)
+  const limit = limitOf(1)
+  const holder = arrive(limit)
+  const first = arrive(limit)
   await vi.advanceTimersByTimeAsync(10)
   holder.release()
-  const late = arrive(slots)
+  const late = arrive(limit)
   await vi.advanceTimersByTimeAsync(0)
   expect(states([first, late])).toEqual(['in', 'waiting'])
 })
 
-test('who was given up takes no slot', async () => {
-  const slots = slotsOf(1)
-  const holder = arrive(slots)
+test('a waiter that was given up takes no turn', async () => {
+  const limit = limitOf(1)
+  const holder = arrive(limit)
   const controller = new AbortController()
-  const given = arrive(slots, controller.signal)
-  const next = arrive(slots)
+  const given = arrive(limit, controller.signal)
+  const next = arrive(limit)
   controller.abort()
   await vi.advanceTimersByTimeAsync(150)
   expect(states([given, next])).toEqual(['refused', 'waiting'])
@@ -162,18 +162,18 @@ test('who was given up takes no slot', async () => {
 })
 
 test('a lost waiter holds up nobody who comes later', async () => {
-  const slots = slotsOf(2)
-  arrive(slots)
-  arrive(slots)
-  arrive(slots)
+  const limit = limitOf(2)
+  arrive(limit)
+  arrive(limit)
+  arrive(limit)
   // All three are lost with their requests: nothing is given back, and nobody looks.
   vi.clearAllTimers()
   await vi.advanceTimersByTimeAsync(4_100)
-  const next = arrive(slots)
+  const next = arrive(limit)
   await vi.advanceTimersByTimeAsync(150)
   expect(next.state).toBe('in')
   await vi.advanceTimersByTimeAsync(20_000)
-  const later = arrive(slots)
+  const later = arrive(limit)
   await vi.advanceTimersByTimeAsync(0)
-  expect(later.state, 'a slot is free, and nobody alive waits').toBe('in')
+  expect(later.state, 'a turn is free, and nobody alive waits').toBe('in')
 })
