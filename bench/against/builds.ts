@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { shuffle } from '../measure.ts'
 
 /** The exports in use. Earlier builds have them as well. */
-export type Build = Pick<typeof import('../../dist/entry-points/index.js'), 'createResourceServer' | 'scope'>
+export type Build = Pick<typeof import('../../dist/index.js'), 'createResourceServer' | 'scope'>
 
 /** `again` is a second copy of the old build: the control. */
 export const BUILDS = ['new', 'old', 'again'] as const
