@@ -36,8 +36,6 @@ export interface Engine {
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
   readonly stop: () => void
-  /** Other processes get what it learns: an inquirer's `forget` reaches them. */
-  readonly isShared: boolean
 }
 
 /** Checks that the sender of a token is the one that it was issued to. */
@@ -122,7 +120,7 @@ export interface RunningTiers {
   /** The tiers for one issuer's metadata; `undefined` where none holds any. */
   readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
   /** The tiers for answers about tokens; `undefined` where none holds any. */
-  readonly shareAnswers: () => SharedAnswers | undefined
+  readonly answers: SharedAnswers | undefined
 }
 
 /** What came out of a tier, or goes there. */

@@ -278,13 +278,17 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
       if (typeof token !== 'string') return
       verified.forget(token)
       for (const engine of engines.values()) engine.forget(token)
-      if (![...engines.values()].some(({ isShared }) => isShared)) return
+      const answers = services.tiers?.answers
+      if (!answers) return
+      // Whosever answer it would be: where that cannot be found out now, the tiers keep it, and it is not taken from there.
+      answers.forget(token)
       const owner = await ownerOf(token).catch(() => undefined)
       await owner?.introspection?.forget(token, owner)
     },
     async invalidateAll() {
       verified.forgetAll()
       for (const engine of engines.values()) engine.forgetAll()
+      services.tiers?.answers?.forgetAll()
       issuers.forgetAnswers()
     },
     snapshot: () => issuers.all().map((issuer) => issuer.state()),

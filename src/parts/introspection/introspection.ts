@@ -61,7 +61,7 @@ const MAX_ISSUERS = 10_000
 export function createIntrospection(services: Services): IntrospectionEngine {
   const { now, emit } = services
   const answers = createAnswerCache(now)
-  const shared = services.tiers?.shareAnswers()
+  const shared = services.tiers?.answers
   const inquiries = new Map<string, Inquiries>()
   // Claims in the shape that the schema gives them, made once for each answer.
   const shaped = new WeakMap<AccessToken, AccessToken<unknown>>()
@@ -265,13 +265,7 @@ export function createIntrospection(services: Services): IntrospectionEngine {
       return Object.freeze({ ...jwt, scopes: Object.freeze(scopes), ...(confirmation && { confirmation }) })
     },
 
-    isShared: shared !== undefined,
-
-    forget(token) {
-      forgetHere(token)
-      // Whosever answer it would be: where that cannot be found out now, the tiers keep it, and it is not taken from there.
-      shared?.forget(token)
-    },
+    forget: forgetHere,
 
     async forgetElsewhere(token, { issuer, settings }) {
       await (await shared?.about(token, answersFingerprint(termsOf(issuer, settings))))?.forget()
@@ -280,7 +274,6 @@ export function createIntrospection(services: Services): IntrospectionEngine {
     },
     forgetAll() {
       answers.forgetAll()
-      shared?.forgetAll()
       for (const { introspect, confirm } of running()) {
         introspect.forgetAll()
         confirm.forgetAll()

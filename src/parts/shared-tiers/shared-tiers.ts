@@ -47,7 +47,8 @@ export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOpt
             shareKeys: (fetchKeys, sharing) =>
               cache.holds('keys') ? createSharedKeys(cache, fetchKeys, sharing) : fetchKeys,
             shareMetadata: (sharing) => (cache.holds('metadata') ? createSharedMetadata(cache, sharing) : undefined),
-            shareAnswers: () => (cache.holds('answer') ? createSharedAnswers(cache, { now }) : undefined),
+            // One for all that ask: what this process forgets holds before the first of them asks.
+            answers: cache.holds('answer') ? createSharedAnswers(cache, { now }) : undefined,
           }
         },
       }

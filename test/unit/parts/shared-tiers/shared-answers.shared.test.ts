@@ -51,6 +51,25 @@ async function process(
   })
 }
 
+/** As `process`, of an issuer that a resolver names: none is known before the first token comes. */
+function resolving(
+  { tier }: Pick<Store, 'tier'>,
+  database: { readonly isDown: boolean } = { isDown: false },
+  setup: IntrospectionSetup = {},
+): Promise<IntrospectionFixture> {
+  return introspecting({
+    ...setup,
+    server: {
+      issuers() {
+        if (database.isDown) throw new Error('the database is down')
+        const introspection = introspect({ endpoint: 'https://login.example.com/introspect', auth: 'none' })
+        return { issuer: 'https://login.example.com', introspection }
+      },
+      tiers: sharedTiers([tier], { encryption: ENCRYPTION }),
+    },
+  })
+}
+
 function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5))
 }
@@ -310,28 +329,38 @@ describe('a token that is invalidated', () => {
 
   test('is not accepted out of a tier where it could not be found out whose it is', async () => {
     const shared = store()
-    const issuer = { issuer: 'https://login.example.com' }
-    let isDown = false
-    const resolver: IntrospectionSetup = {
-      server: {
-        issuers: () => {
-          if (isDown) throw new Error('the database is down')
-          return {
-            ...issuer,
-            introspection: introspect({ endpoint: 'https://login.example.com/introspect', auth: 'none' }),
-          }
-        },
-        tiers: sharedTiers([shared.tier], { encryption: ENCRYPTION }),
-      },
-    }
-    await (await introspecting(resolver)).api.verify(opaque())
+    const database = { isDown: false }
+    await (await resolving(shared, database)).api.verify(opaque())
     await settle()
-    const two = await introspecting({ ...resolver, ...REVOKED })
-    isDown = true
+    const two = await resolving(shared, database, REVOKED)
+    database.isDown = true
     await two.api.invalidate(opaque())
-    isDown = false
+    database.isDown = false
     expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
-    expect(await codeOf((await introspecting({ ...resolver, ...REVOKED })).api.verify(opaque()))).toBe('accepted')
+    expect(await codeOf((await resolving(shared, database, REVOKED)).api.verify(opaque()))).toBe('accepted')
+  })
+})
+
+describe('a process that has asked no issuer so far', () => {
+  const REVOKED: IntrospectionSetup = { reply: () => Response.json({ active: false }) }
+
+  test('takes the answer about an invalidated token out of the shared tiers', async () => {
+    const shared = store()
+    await (await resolving(shared)).api.verify(opaque())
+    await settle()
+    expect(shared.held.size).toBe(1)
+    await (await resolving(shared)).api.invalidate(opaque())
+    expect(shared.held.size).toBe(0)
+  })
+
+  test('takes no older answer after invalidateAll()', async () => {
+    const shared = store()
+    await (await resolving(shared)).api.verify(opaque())
+    await settle()
+    const two = await resolving(shared, undefined, REVOKED)
+    await two.api.invalidateAll()
+    expect(await codeOf(two.api.verify(opaque()))).toBe('token_inactive')
+    expect(await codeOf((await resolving(shared, undefined, REVOKED)).api.verify(opaque()))).toBe('accepted')
   })
 })
 
