@@ -2,15 +2,17 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parseSync } from 'rolldown/utils'
 
-/** One name that a module hands out. */
+/** One name that a module exports. */
 export interface Export {
+  /** The file that declares it. */
+  readonly file: string
   /** The text of the doc comment in front of its declaration, if there is one. */
   readonly comment: string | undefined
   /** It exists at run time. */
   readonly isValue: boolean
 }
 
-/** Where a name comes from, when a module passes it on. */
+/** The declaration of a name that a module passes on. */
 interface Origin {
   readonly file: string
   readonly name: string
@@ -18,8 +20,17 @@ interface Origin {
 
 const TYPES = new Set(['TSInterfaceDeclaration', 'TSTypeAliasDeclaration'])
 
-/** Lists what a TypeScript module hands out: name → what its declaration says, however many modules passed it on. */
+/** The files read so far. */
+const read = new Map<string, ReadonlyMap<string, Export>>()
+
+/** Lists the exports of a TypeScript module: name → its declaration, however many modules pass it on. */
 export function exportsOf(file: string): ReadonlyMap<string, Export> {
+  const exports = read.get(file) ?? readExports(file)
+  read.set(file, exports)
+  return exports
+}
+
+function readExports(file: string): ReadonlyMap<string, Export> {
   const code = readFileSync(file, 'utf8')
   const { program, comments } = parseSync(file, code)
   const imports = new Map<string, Origin>()
@@ -62,7 +73,7 @@ export function exportsOf(file: string): ReadonlyMap<string, Export> {
           ? [code.slice(declaration.id.start, declaration.id.end)]
           : []
     // Of overloads the first has the comment.
-    for (const name of names) if (!found.has(name)) found.set(name, { comment, isValue })
+    for (const name of names) if (!found.has(name)) found.set(name, { file, comment, isValue })
   }
   return found
 }
