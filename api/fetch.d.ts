@@ -51,6 +51,7 @@ interface ChallengeResponse {
 interface Denial {
   readonly reason: string
   readonly scopes?: readonly string[]
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 export type FetchHandler<Env> = (request: Request, env?: Env, ctx?: unknown) => Promise<Response>
@@ -109,8 +110,12 @@ interface RequestView {
 }
 
 interface Requirement<Claims = unknown> {
-  (token: AccessToken<Claims>): typeof granted | Denial
+  (token: AccessToken<Claims>, context: RequirementContext): typeof granted | Denial
   readonly scopes?: readonly string[]
+}
+
+interface RequirementContext {
+  readonly nowMs: number
 }
 
 interface ResourceServer<Claims = JwtClaims> {

@@ -42,6 +42,7 @@ export interface AuthorizationServerMetadata {
 }
 
 export declare class BearwardError extends Error {
+  #private
   override name: string
   readonly code: ErrorCode
   readonly status: Outcome['status']
@@ -51,8 +52,12 @@ export declare class BearwardError extends Error {
   readonly error?: WireError
   readonly scopes?: readonly string[]
   readonly requirement?: Needed
+  readonly challenge?: ErrorChallenge
   readonly retryAfterSeconds?: number
   constructor(code: ErrorCode, detail: string, details?: BearwardErrorDetails)
+  get headers(): Readonly<Record<string, string>> | undefined
+  set headers(headers: Readonly<Record<string, string>> | undefined)
+  static withHeaders(error: BearwardError, headers: () => Readonly<Record<string, string>>): BearwardError
 }
 
 interface BearwardErrorDetails {
@@ -60,6 +65,7 @@ interface BearwardErrorDetails {
   readonly scopes?: readonly string[] | undefined
   readonly retryAfterSeconds?: number | undefined
   readonly requirement?: Needed | undefined
+  readonly challenge?: ErrorChallenge | undefined
 }
 
 export type BearwardEvent =
@@ -157,7 +163,7 @@ export interface ClientAuthentication {
   readonly method: string
   readonly clientId?: string
   readonly authenticate: (
-    request: IntrospectionRequest,
+    request: UpstreamRequest,
     context: {
       readonly issuer: string
       readonly nowMs: number
@@ -169,6 +175,7 @@ export interface ClientAuthentication {
 export interface Denial {
   readonly reason: string
   readonly scopes?: readonly string[]
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 interface Engine {
@@ -176,6 +183,11 @@ interface Engine {
   readonly forgetAll: () => void
   readonly stop: () => void
   readonly isShared: boolean
+}
+
+interface ErrorChallenge {
+  readonly scheme?: string
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 export type ErrorCode =
@@ -256,21 +268,8 @@ export interface IntrospectionDialect {
       readonly endpoint: string
       readonly clientId: string | undefined
     },
-  ) => IntrospectionRequest
-  readonly read: (response: IntrospectionResponse) => JsonObject
-}
-
-export interface IntrospectionRequest {
-  url: string
-  readonly method: 'GET' | 'POST'
-  readonly headers: Headers
-  body: URLSearchParams | string | undefined
-}
-
-export interface IntrospectionResponse {
-  readonly status: number
-  readonly headers: Headers
-  readonly body: Uint8Array
+  ) => UpstreamRequest
+  readonly read: (response: UpstreamResponse) => JsonObject
 }
 
 interface IntrospectionSurroundings {
@@ -418,8 +417,12 @@ export interface RequestView {
 }
 
 export interface Requirement<Claims = unknown> {
-  (token: AccessToken<Claims>): typeof granted | Denial
+  (token: AccessToken<Claims>, context: RequirementContext): typeof granted | Denial
   readonly scopes?: readonly string[]
+}
+
+interface RequirementContext {
+  readonly nowMs: number
 }
 
 export interface ResourceServer<Claims = JwtClaims> {
@@ -601,6 +604,19 @@ export interface TrustedIssuer {
   readonly introspection?: Introspection | undefined
 }
 
+export interface UpstreamRequest {
+  url: string
+  readonly method: 'GET' | 'POST'
+  readonly headers: Headers
+  body: URLSearchParams | string | undefined
+}
+
+export interface UpstreamResponse {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Uint8Array
+}
+
 interface UsableKeys {
   readonly keys: readonly VerificationKey[]
   readonly ignored: readonly string[]
@@ -663,6 +679,7 @@ export declare function deny(
   reason: string,
   options?: {
     readonly scopes?: readonly string[]
+    readonly parameters?: Readonly<Record<string, string>>
   },
 ): Denial
 

@@ -53,6 +53,7 @@ interface ChallengeResponse {
 interface Denial {
   readonly reason: string
   readonly scopes?: readonly string[]
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 export type ForwardedField = 'x-forwarded-proto' | 'x-forwarded-host' | 'x-forwarded-prefix'
@@ -112,8 +113,12 @@ interface RequestView {
 }
 
 interface Requirement<Claims = unknown> {
-  (token: AccessToken<Claims>): typeof granted | Denial
+  (token: AccessToken<Claims>, context: RequirementContext): typeof granted | Denial
   readonly scopes?: readonly string[]
+}
+
+interface RequirementContext {
+  readonly nowMs: number
 }
 
 interface ResourceServer<Claims = JwtClaims> {
