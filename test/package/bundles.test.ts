@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { build } from 'esbuild'
 import { parseSync, transformSync } from 'rolldown/utils'
 import { beforeAll, describe, expect, test } from 'vitest'
+import budgets from '../../.size-limit.json' with { type: 'json' }
 import { exportsOf } from './exports.ts'
 import { ROOT, sourceGraph } from './sources.ts'
 
@@ -147,5 +148,14 @@ describe('every part', () => {
 
   test('is bundled by these tests', () => {
     expect(Object.keys(PARTS).toSorted()).toEqual([...folders].toSorted())
+  })
+
+  test('has a row in .size-limit.json', () => {
+    const weighed = budgets.flatMap((row) => Object.values(row.import).join(''))
+    const missing = [...folders].filter((folder) => {
+      const names = [...publicExports].filter(([, { file }]) => file.startsWith(join(ROOT, 'src/parts', folder)))
+      return !names.some(([name]) => weighed.some((row) => new RegExp(String.raw`\b${name}\b`).test(row)))
+    })
+    expect(missing).toEqual([])
   })
 })
