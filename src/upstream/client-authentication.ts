@@ -203,7 +203,7 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
 function requireForm({ body }: UpstreamRequest): URLSearchParams {
   if (body instanceof URLSearchParams) return body
   throw new CannotAsk(
-    `the request's body is ${kindOf(body)}, expected URLSearchParams: this method puts the client's credentials into a form`,
+    `the request sends ${kindOf(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
   )
 }
 

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import type { IntrospectionRequest } from '../../../src/entry-points/index.ts'
+import type { UpstreamRequest } from '../../../src/entry-points/index.ts'
 import { secretsIn } from '../../../src/upstream/request-secrets.ts'
 
 const ENDPOINT = 'https://login.example.com/realms/shop/introspect?version=2'
 
-function secrets(changes: Partial<IntrospectionRequest>): string[] {
+function secrets(changes: Partial<UpstreamRequest>): string[] {
   return secretsIn({ url: ENDPOINT, method: 'POST', headers: new Headers(), body: undefined, ...changes }, ENDPOINT)
 }
 

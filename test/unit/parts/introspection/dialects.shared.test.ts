@@ -5,7 +5,7 @@ import {
   googleTokenInfo,
   introspect,
   type IntrospectionDialect,
-  type IntrospectionResponse,
+  type UpstreamResponse,
 } from '../../../../src/entry-points/index.ts'
 import {
   CLIENT_SECRET,
@@ -311,7 +311,7 @@ describe('a dialect of the user’s own', () => {
       headers: new Headers({ 'x-token': token }),
       body: undefined,
     }),
-    read({ status, headers, body }: IntrospectionResponse) {
+    read({ status, headers, body }: UpstreamResponse) {
       if (status === 410) return { active: false }
       if (headers.get('content-type') !== 'text/plain') throw new Error('it speaks another language')
       const [sub, until] = new TextDecoder().decode(body).split(' ')
