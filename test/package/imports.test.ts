@@ -117,6 +117,18 @@ describe('the stores for single platforms, and the contracts for users’ tests'
 })
 
 describe('the source', () => {
+  test('has lru-cache bound sizes and nothing else: expiry is in the values, held against the injected clock', () => {
+    const importing = [...graph.keys()].filter((path) =>
+      importsOf(join(ROOT, 'src', path)).some(({ specifier }) => specifier === 'lru-cache'),
+    )
+    expect(importing.length).toBeGreaterThan(3)
+    // Its clock is the system's, its timers keep a process alive, and what it fetches is a promise of another request.
+    const otherOptions = /\b(ttl\w*|allowStale\w*|updateAge\w*|noDeleteOnStale\w*|fetchMethod|memoMethod|perf)\b/
+    for (const path of importing) {
+      expect([path, otherOptions.exec(codeOf(join(ROOT, 'src', path)))?.[0]]).toEqual([path, undefined])
+    }
+  })
+
   test('has no circle of imports', () => {
     const circles: string[] = []
     const done = new Set<string>()
