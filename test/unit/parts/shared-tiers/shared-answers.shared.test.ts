@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { type CacheTier, introspect, memoryTier, sharedTiers } from '../../../../src/entry-points/index.ts'
+import {
+  type CacheTier,
+  introspect,
+  memoryTier,
+  type ResourceServer,
+  sharedTiers,
+} from '../../../../src/entry-points/index.ts'
 import { NOW, NOW_MS, signToken } from '../../../fixture/issuer.ts'
 import {
   goodAnswer,
@@ -44,20 +50,21 @@ async function process(
   { tier }: Pick<Store, 'tier'>,
   { encryption = ENCRYPTION, ...setup }: MemberSetup = {},
 ): Promise<IntrospectionFixture> {
-  return introspecting({
+  const made = await introspecting({
     ...setup,
     introspection: { endpoint: 'https://login.example.com/introspect', ...setup.introspection },
     server: { tiers: sharedTiers([tier], { encryption }), ...setup.server },
   })
+  return kept(made)
 }
 
 /** As `process`, of an issuer that a resolver names: none is known before the first token comes. */
-function resolving(
+async function resolving(
   { tier }: Pick<Store, 'tier'>,
   database: { readonly isDown: boolean } = { isDown: false },
   setup: IntrospectionSetup = {},
 ): Promise<IntrospectionFixture> {
-  return introspecting({
+  const made = await introspecting({
     ...setup,
     server: {
       issuers() {
@@ -68,10 +75,26 @@ function resolving(
       tiers: sharedTiers([tier], { encryption: ENCRYPTION }),
     },
   })
+  return kept(made)
 }
 
-function settle(): Promise<void> {
+function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+const behind: Promise<unknown>[] = []
+
+/** Keeps what the processes do behind their callers' backs. */
+function kept(made: IntrospectionFixture): IntrospectionFixture {
+  const verify: ResourceServer['verify'] = (token) =>
+    made.api.verify(token, { waitUntil: (work) => void behind.push(work) })
+  return { ...made, api: { ...made.api, verify } }
+}
+
+/** Waits for what is written behind the callers' backs. */
+async function settle(): Promise<void> {
+  // Work that ends may have begun some more.
+  while (behind.length > 0) await Promise.all(behind.splice(0))
 }
 
 /** Moves every clock. */
@@ -247,7 +270,7 @@ describe('forgetting', () => {
       },
     })
     const verified = one.api.verify(opaque())
-    await settle()
+    await pause()
     await one.api.invalidate(opaque())
     open.resolve()
     await verified
@@ -298,7 +321,7 @@ describe('a token that is invalidated', () => {
     await (await process(shared)).api.verify(opaque())
     await settle()
     // The deletion is slow: what is read meanwhile is still there.
-    const slow = { ...shared.tier, delete: async (key: string) => (await settle(), shared.tier.delete(key)) }
+    const slow = { ...shared.tier, delete: async (key: string) => (await pause(), shared.tier.delete(key)) }
     const two = await process({ tier: slow }, REVOKED)
     const gone = two.api.invalidate(opaque())
     const meanwhile = codeOf(two.api.verify(opaque()))
@@ -424,7 +447,7 @@ test('an entry lives no longer in the tier than the token itself', async () => {
 
 test('a tier that is slow leaves the limits of the endpoint to those that ask it', async () => {
   const shared = store()
-  const slow = { ...shared.tier, get: async (key: string) => (await settle(), shared.tier.get(key)) }
+  const slow = { ...shared.tier, get: async (key: string) => (await pause(), shared.tier.get(key)) }
   const { api } = await process({ tier: slow }, { introspection: { maxConcurrent: 20 } })
   const codes = await Promise.all(Array.from({ length: 90 }, (_, index) => codeOf(api.verify(opaque(`t-${index}`)))))
   expect(new Set(codes)).toEqual(new Set(['accepted']))
