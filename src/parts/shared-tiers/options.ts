@@ -25,6 +25,7 @@ const KEY_BYTES = 32
 /** @throws {BearwardError} configuration_invalid */
 export function parseTiers(tiers: unknown, options: unknown, option: string): TierSettings {
   const list = cacheTiers(tiers, option)
+  if (!isObject(options)) throw misconfigured(option, kindOf(options), 'an object with options after the cache tiers')
   const { encryption: keys } = objectOf<{ encryption: readonly SealingKey[] | undefined }>(options, option, {
     encryption: optional(encryptionKeys),
   })
