@@ -11,18 +11,18 @@ import { type Check, kindOf, misconfigured } from './checks.ts'
 /** Checks the option `introspection` of an issuer, and the options of the part that stands there. */
 export function introspectionPart(surroundings: IntrospectionSurroundings): Check<CheckedIntrospection> {
   return (value, option) => {
-    if (isPart<Introspection>(value)) return value.check(option, surroundings)
+    if (isPart<Introspection>(value, 'introspection')) return value.check(option, surroundings)
     throw misconfigured(option, kindOf(value), 'introspect({ … }), a function that bearward exports')
   }
 }
 
 /** Checks the option `tiers`, and the options of the part that stands there. */
 export const sharedTiersPart: Check<CheckedTiers> = (value, option) => {
-  if (isPart<SharedTiers>(value)) return value.check(option)
+  if (isPart<SharedTiers>(value, 'tiers')) return value.check(option)
   throw misconfigured(option, kindOf(value), 'sharedTiers([ … ]), a function that bearward exports')
 }
 
-/** Whether a value was made by a part's function. Options alone bring no code. */
-function isPart<Part extends { readonly check: unknown }>(value: unknown): value is Part {
-  return isObject(value) && typeof value['check'] === 'function'
+/** Whether a value was made by a function of a part that the option takes. Options alone bring no code. */
+function isPart<Part extends { readonly kind: string }>(value: unknown, kind: Part['kind']): value is Part {
+  return isObject(value) && value['kind'] === kind && typeof value['check'] === 'function'
 }

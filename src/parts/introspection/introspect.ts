@@ -15,6 +15,7 @@ import { parseIntrospection } from './options.ts'
  */
 export function introspect(options: IntrospectOptions): Introspection {
   return {
+    kind: 'introspection',
     check(option, { insecureHosts }) {
       const settings = parseIntrospection(options, option, insecureHosts)
       const { endpoint, prefixes, signedResponse, use } = settings
