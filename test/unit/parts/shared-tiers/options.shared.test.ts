@@ -93,6 +93,19 @@ test.each([['redis://user:hunter2@redis:6379'], [['redis://user:hunter2@redis:63
   },
 )
 
+test.each<[string, unknown, string]>([
+  ['a key', SECRET, 'got a string'],
+  ['a list of keys', [{ id: 'k', secret: SECRET }], 'got an array'],
+  ['bytes', new Uint8Array(32), '"tiers.0": expected one of encryption, got an unknown option'],
+  ['null', null, 'got null'],
+  ['an option of before', { tierEncryption: [] }, '"tiers.tierEncryption": expected one of encryption, got an unknown'],
+])('%s in place of the options is refused, and not repeated', (_, options, message) => {
+  expect(refusalOfTiers([tier], { encryption: [{ id: 'k', secret: SECRET }] })).toBe('accepted')
+  expect(refusalOfTiers([tier], options)).toMatch(/^option "tiers/)
+  expect(refusalOfTiers([tier], options)).toContain(message)
+  expect(refusalOfTiers([tier], options)).not.toContain('AAAA')
+})
+
 describe('encryption', () => {
   test.each([
     ['base64url', SECRET],
