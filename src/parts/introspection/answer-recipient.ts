@@ -51,7 +51,7 @@ function describeGap(token: AccessToken, { issuer, settings }: Answering): strin
     : ". Any client's token of this issuer is good then: to accept some alone, set `clients: ['CLIENT_ID']`"
   return (
     `issuer "${identifier}" answers without ${lacking}${isNamed ? '' : ': it may be a refresh token'}. If its endpoint ` +
-    `${conditions.filter(Boolean).join(' and ')}, set \`introspection: { ${needed.filter(Boolean).join(', ')} }\`${others}`
+    `${conditions.filter(Boolean).join(' and ')}, set \`introspect({ ${needed.filter(Boolean).join(', ')} })\`${others}`
   )
 }
 

@@ -98,7 +98,7 @@ describe("`tokens: 'access-only'` fills an absence and outvotes nothing", () => 
 })
 
 describe('the refusal names the whole cure, with whatever is configured', () => {
-  const cure = "set `introspection: { audience: 'assumed', tokens: 'access-only' }`"
+  const cure = "set `introspect({ audience: 'assumed', tokens: 'access-only' })`"
 
   test.each<[string, string, Settings]>([
     ['neither option', 'audience_mismatch', {}],
@@ -117,14 +117,14 @@ describe('the refusal names the whole cure, with whatever is configured', () => 
 
   test('where the answer names the kind, the audience alone', async () => {
     const { api } = await asking({ token_type: 'Bearer' }, {})
-    await expect(api.verify(opaque())).rejects.toThrow(withDetail("set `introspection: { audience: 'assumed' }`"))
+    await expect(api.verify(opaque())).rejects.toThrow(withDetail("set `introspect({ audience: 'assumed' })`"))
     expect(await outcome({ token_type: 'Bearer' }, { audience: 'assumed' })).toBe('accepted')
   })
 
   test('where the audience is not checked, the tokens alone, and no word of clients, which are set', async () => {
     const { api } = await asking({}, {}, unchecked)
     const refusal = api.verify(opaque())
-    await expect(refusal).rejects.toThrow(withDetail("set `introspection: { tokens: 'access-only' }`"))
+    await expect(refusal).rejects.toThrow(withDetail("set `introspect({ tokens: 'access-only' })`"))
     await expect(refusal).rejects.not.toThrow(withDetail('CLIENT_ID'))
   })
 
