@@ -80,8 +80,6 @@ export interface Observer {
 
 /** Asks an issuer about tokens: the option `introspection` of an issuer. Made by `introspect(…)`. */
 export interface Introspection {
-  /** The option that takes it. */
-  readonly kind: 'introspection'
   /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string, surroundings: IntrospectionSurroundings) => CheckedIntrospection
 }
@@ -103,8 +101,6 @@ export interface CheckedIntrospection {
 
 /** Caches that several processes share: the option `tiers`. Made by `sharedTiers(…)`. */
 export interface SharedTiers {
-  /** The option that takes it. */
-  readonly kind: 'tiers'
   /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string) => CheckedTiers
 }
@@ -123,7 +119,7 @@ export interface RunningTiers {
   readonly shareKeys: (fetchKeys: FetchKeys, sharing: KeySharing) => LoadKeys
   /** The tiers for one issuer's metadata; `undefined` where none holds any. */
   readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
-  /** The tiers for answers about tokens; `undefined` where none holds any. */
+  /** The tiers for answers about tokens; `undefined` where none holds any. The server makes them forget, whoever uses them. */
   readonly answers: SharedAnswers | undefined
 }
 

@@ -280,7 +280,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
       for (const engine of engines.values()) engine.forget(token)
       const answers = services.tiers?.answers
       if (!answers) return
-      // Whosever answer it would be: where that cannot be found out now, the tiers keep it, and it is not taken from there.
+      // Where the issuer of the token is unknown, its answers stay in the tiers. This process takes none of them.
       answers.forget(token)
       const owner = await ownerOf(token).catch(() => undefined)
       await owner?.introspection?.forget(token, owner)

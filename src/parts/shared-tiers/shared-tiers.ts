@@ -36,7 +36,6 @@ const SPREAD = 0.15
  */
 export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOptions = {}): SharedTiers {
   return {
-    kind: 'tiers',
     check(option) {
       const settings = parseTiers(tiers, options, option)
       return {
@@ -48,7 +47,6 @@ export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOpt
             shareKeys: (fetchKeys, sharing) =>
               cache.holds('keys') ? createSharedKeys(cache, fetchKeys, sharing) : fetchKeys,
             shareMetadata: (sharing) => (cache.holds('metadata') ? createSharedMetadata(cache, sharing) : undefined),
-            // One for all that ask: what this process forgets holds before the first of them asks.
             answers: cache.holds('answer') ? createSharedAnswers(cache, { now }) : undefined,
           }
         },
