@@ -1,3 +1,4 @@
+import type { Issuer } from '../pipeline.ts'
 import type { IssuerSettings } from './issuer.ts'
 
 // Strings that identify a configuration: equal settings make equal strings, and different ones make different strings.
@@ -13,4 +14,30 @@ export function documentsFingerprint(
   { insecureHosts }: { readonly insecureHosts: readonly string[] },
 ): string {
   return JSON.stringify([identifier, metadata, keys, insecureHosts])
+}
+
+/**
+ * The terms under which a verdict on a token counts: the issuer as it is described, and how it is asked about tokens.
+ *
+ * @param asking the settings of whoever asks. JSON leaves out functions: credentials may change and verdicts still count.
+ */
+export function termsFingerprint(
+  {
+    identifier,
+    audience,
+    clients,
+    local,
+    sources,
+  }: Pick<Issuer, 'identifier' | 'audience' | 'clients' | 'local' | 'sources'>,
+  asking: Readonly<Record<string, unknown>>,
+): string {
+  return JSON.stringify([identifier, audience && [...audience], clients && [...clients], local, sources, asking])
+}
+
+/** The name under which processes share answers about tokens: the terms, and where the endpoint may be. */
+export function answersFingerprint(
+  terms: string,
+  { insecureHosts }: { readonly insecureHosts: readonly string[] },
+): string {
+  return JSON.stringify([insecureHosts, terms])
 }

@@ -2,6 +2,7 @@ import { withSchema } from '../../token/acceptance.ts'
 import { type ReadToken, requireTimely } from '../../token/access-token.ts'
 import { BearwardError, shareError } from '../../errors.ts'
 import { describeFault, isA, withoutSecrets } from '../../faults.ts'
+import { answersFingerprint, termsFingerprint } from '../../options/fingerprint.ts'
 import type { Engine, Services, SharedAnswerData, SharedWriting } from '../../parts.ts'
 import type { IntrospectionSettings } from './options.ts'
 import { weightOf } from '../../parse/json.ts'
@@ -69,11 +70,6 @@ export function createIntrospection(services: Services): IntrospectionEngine {
   const concealed = new WeakMap<AccessToken, readonly string[]>()
   const copies = services.claims ? 2 : 1
 
-  /** Answers depend on where the endpoint may be, too. */
-  function answersFingerprint(terms: string): string {
-    return JSON.stringify([services.insecureHosts, terms])
-  }
-
   function inquiriesTo({ issuer, settings: options }: Asked): Inquiries {
     // Found by what it says: an issuer that is described twice alike has one endpoint, one circuit and one limit, and one that
     // is described otherwise has verdicts of its own.
@@ -88,7 +84,7 @@ export function createIntrospection(services: Services): IntrospectionEngine {
         async load(token: string, signal, leader) {
           const epoch = answers.epoch()
           const { cacheMs } = made.options
-          const others = cacheMs > 0 ? await shared?.about(token, answersFingerprint(terms)) : undefined
+          const others = cacheMs > 0 ? await shared?.about(token, answersFingerprint(terms, services)) : undefined
           // What no message may repeat; whoever builds the request adds to it.
           const secrets = [token]
           const judged = (answer: SharedAnswerData, answeredMs = now()) =>
@@ -268,7 +264,7 @@ export function createIntrospection(services: Services): IntrospectionEngine {
     forget: forgetHere,
 
     async forgetElsewhere(token, { issuer, settings }) {
-      await (await shared?.about(token, answersFingerprint(termsOf(issuer, settings))))?.forget()
+      await (await shared?.about(token, answersFingerprint(termsOf(issuer, settings), services)))?.forget()
       // What was read from there in the meantime goes as well.
       forgetHere(token)
     },
@@ -315,16 +311,7 @@ const terms = new WeakMap<Issuer, string>()
 function termsOf(issuer: Issuer, introspection: IntrospectionSettings): string {
   const known = terms.get(issuer)
   if (known !== undefined) return known
-  const { identifier, audience, clients, local, sources } = issuer
-  const said = JSON.stringify([
-    identifier,
-    audience && [...audience],
-    clients && [...clients],
-    local,
-    sources,
-    // Functions are left out by JSON: credentials may change, what they are asked for may not.
-    { ...introspection, dialect: introspection.dialect?.name },
-  ])
+  const said = termsFingerprint(issuer, { ...introspection, dialect: introspection.dialect?.name })
   terms.set(issuer, said)
   return said
 }
