@@ -1,4 +1,5 @@
 import type { BearwardError, ErrorCode } from './errors.ts'
+import type { RequestHeaders } from './parse/header-lines.ts'
 import type { JsonObject } from './parse/json.ts'
 
 /** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */
@@ -60,8 +61,7 @@ export interface RequestView {
   readonly method: string
   /** Absolute; built from trusted configuration where the framework cannot know it. */
   readonly url: string
-  /** Names in any case; an array is several header lines. */
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly headers: RequestHeaders
   /** Reads a form body from a copy. Called only where the option `form` is on and the content type says form. */
   readonly form?: () => Promise<URLSearchParams>
 }

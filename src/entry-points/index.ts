@@ -37,6 +37,7 @@ export type {
   TokenCacheOptions,
   TrustedIssuer,
 } from '../options/public.ts'
+export type { RequestHeaders } from '../parse/header-lines.ts'
 export type {
   AccessToken,
   Actor,

@@ -1,6 +1,7 @@
 import { BearwardError } from '../errors.ts'
 import { isA, nameOf } from '../faults.ts'
 import { readForm } from '../parse/form.ts'
+import { headerLines } from '../parse/header-lines.ts'
 import type { CallContext, Presentation, RequestView } from '../pipeline.ts'
 
 export interface ExtractSettings {
@@ -109,28 +110,6 @@ function requireView(view: RequestView): RequestView {
   // Callers in plain JavaScript get a typed refusal too.
   if (typeof view?.method === 'string' && typeof view.headers === 'object' && view.headers !== null) return view
   throw new BearwardError('credentials_malformed', 'authenticate() takes a Request, or a method, a url and headers')
-}
-
-/** The values of a header, one for each line; `Headers` hands several lines over as one, joined by commas. */
-function headerLines(headers: RequestView['headers'], name: string): string[] {
-  // By what it can do: another realm's or another library's Headers is one as well.
-  if (isHeaders(headers)) {
-    const value = headers.get(name)
-    return value === null ? [] : [value]
-  }
-  const lines: string[] = []
-  for (const key in headers) {
-    // The length first, as it rules out nearly all of them.
-    if (key.length !== name.length || key.toLowerCase() !== name || !Object.hasOwn(headers, key)) continue
-    const value = headers[key] as string | string[] | undefined
-    if (Array.isArray(value)) for (const line of value) lines.push(line)
-    else if (value !== undefined) lines.push(value)
-  }
-  return lines
-}
-
-function isHeaders(headers: RequestView['headers']): headers is Headers {
-  return typeof (headers as Partial<Headers>).get === 'function'
 }
 
 /** @see RFC 9110 §11.4 */
