@@ -11,12 +11,13 @@ import {
   show,
   withDefault,
 } from '../options/checks.ts'
-import type { AccessToken, JwtClaims, RequestView } from '../pipeline.ts'
+import type { AccessToken, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import { splitArguments } from './protect.ts'
-import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
+import { addressesMetadata, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 import { createForwarding, trustedProxies, type TrustedProxies } from './forwarded.ts'
-import { readFormAhead } from './node-form.ts'
+import { viewOf } from './node-request.ts'
+import { cutOff, respond } from './node-response.ts'
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
@@ -172,82 +173,14 @@ async function report(
   }
 }
 
-/** Ends a connection in the middle of an answer: the client must not take the half of it for the whole. */
-function cutOff(response: ServerResponse & { readonly stream?: { readonly close?: (code: number) => void } }): void {
-  if (response.writableEnded) return
-  // An HTTP/2 stream that is destroyed ends without an error.
-  if (response.stream?.close) response.stream.close(HTTP2_INTERNAL_ERROR)
-  else response.destroy()
-}
-
-/** @see RFC 9113 §7 */
-const HTTP2_INTERNAL_ERROR = 2
-
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
 export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
   return async (request, response) =>
     respond(response, isPreflight(request) ? metadataPreflightAnswer() : metadataAnswer(api))
 }
 
-// What a handler may have said of an answer that it then did not give.
-const BODY_HEADERS = [
-  'Content-Length',
-  'Content-Encoding',
-  'Content-Range',
-  'Transfer-Encoding',
-  'Trailer',
-  'Content-Language',
-  'Content-Disposition',
-  'ETag',
-  'Last-Modified',
-]
-
-function respond(response: ServerResponse, { status, headers, body }: Answer): void {
-  for (const name of BODY_HEADERS) if (response.hasHeader(name)) response.removeHeader(name)
-  // What the handler wrote there may be anything; HTTP/2 has no such line.
-  if (response.req.httpVersionMajor === 1) response.statusMessage = ''
-  const exposed = response.getHeader('Access-Control-Expose-Headers')
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // What the application exposes already stays exposed.
-  if (exposed !== undefined) response.appendHeader('Access-Control-Expose-Headers', String(exposed))
-  // Without it, and with a length that was taken back, Node would end the connection to end the answer.
-  if (body !== '') response.setHeader('Content-Length', Buffer.byteLength(body))
-  response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
-}
-
 function isPreflight({ method, headers }: IncomingMessage): boolean {
   return method === 'OPTIONS' && 'origin' in headers && 'access-control-request-method' in headers
-}
-
-function viewOf(request: IncomingMessage, base: string): RequestView {
-  return {
-    method: request.method ?? 'GET',
-    url: base + pathOf(request.url ?? '/'),
-    // What the core may look at, and no more: an object of all header lines would take as long as all else here.
-    headers: {
-      authorization: linesOf(request, 'authorization'),
-      'content-type': linesOf(request, 'content-type'),
-    },
-    form: () => readFormAhead(request),
-  }
-}
-
-/** A header's lines as they came: `headers` drops a second Authorization line in silence, over HTTP/1.1 and HTTP/2 alike. */
-function linesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
-  const lines: string[] = []
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const sent = rawHeaders[index] ?? ''
-    if (sent.length === name.length && sent.toLowerCase() === name) lines.push(rawHeaders[index + 1] ?? '')
-  }
-  return lines
-}
-
-/** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */
-function pathOf(target: string): string {
-  if (target.startsWith('/')) return target
-  if (!URL.canParse(target)) return '/'
-  const { pathname, search } = new URL(target)
-  return pathname.startsWith('/') ? pathname + search : '/'
 }
 
 function originOf(resource: string): string {
