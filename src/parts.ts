@@ -80,6 +80,8 @@ export interface Observer {
 
 /** Asks an issuer about tokens: the option `introspection` of an issuer. Made by `introspect(…)`. */
 export interface Introspection {
+  /** The option that takes it. */
+  readonly kind: 'introspection'
   /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string, surroundings: IntrospectionSurroundings) => CheckedIntrospection
 }
@@ -101,6 +103,8 @@ export interface CheckedIntrospection {
 
 /** Caches that several processes share: the option `tiers`. Made by `sharedTiers(…)`. */
 export interface SharedTiers {
+  /** The option that takes it. */
+  readonly kind: 'tiers'
   /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string) => CheckedTiers
 }

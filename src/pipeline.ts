@@ -51,10 +51,23 @@ export interface CallContext {
   readonly signal?: AbortSignal
   /** Keeps shared work alive when this request ends first; in Workers `ctx.waitUntil`. */
   readonly waitUntil?: (promise: Promise<unknown>) => void
+  /**
+   * Receives header fields for the answer, whatever the answer is: the caller sends them with successes and refusals alike.
+   * Where it is absent, no field can be sent.
+   */
+  readonly responseHeaders?: Headers
 }
 
 /** Makes one request; the platform's `fetch` is one. */
 export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
+
+/**
+ * The certificate with which the client proved itself in the TLS handshake: the whole certificate, or only its SHA-256
+ * fingerprint (32 bytes) where a platform hands out nothing else.
+ *
+ * @see RFC 8705 §3.1
+ */
+export type ClientCertificate = { readonly der: Uint8Array } | { readonly sha256: Uint8Array }
 
 /** A request as every adapter describes it. */
 export interface RequestView {
@@ -62,6 +75,11 @@ export interface RequestView {
   /** Absolute; built from trusted configuration where the framework cannot know it. */
   readonly url: string
   readonly headers: RequestHeaders
+  /**
+   * Returns the client's certificate, or `undefined` where the connection has none. Called only where something needs it. The
+   * chain of trust may be unchecked: a self-signed certificate is a proof as well. @see RFC 8705 §2.2
+   */
+  readonly certificate?: () => ClientCertificate | undefined
   /** Reads a form body from a copy. Called only where the option `form` is on and the content type says form. */
   readonly form?: () => Promise<URLSearchParams>
 }

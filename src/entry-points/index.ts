@@ -44,6 +44,7 @@ export type {
   AuthorizationDetail,
   BearwardEvent,
   CallContext,
+  ClientCertificate,
   FetchFunction,
   IssuerState,
   JwtClaims,

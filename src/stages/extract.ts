@@ -108,7 +108,10 @@ function viewOf(request: Request | RequestView): RequestView {
 
 function requireView(view: RequestView): RequestView {
   // Callers in plain JavaScript get a typed refusal too.
-  if (typeof view?.method === 'string' && typeof view.headers === 'object' && view.headers !== null) return view
+  const kind = typeof view?.headers
+  if (typeof view?.method === 'string' && (kind === 'function' || (kind === 'object' && view.headers !== null))) {
+    return view
+  }
   throw new BearwardError('credentials_malformed', 'authenticate() takes a Request, or a method, a url and headers')
 }
 

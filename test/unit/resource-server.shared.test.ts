@@ -361,13 +361,15 @@ describe('verify and authenticate', () => {
     }
   })
 
-  test('authenticate takes a view with headers of either kind', async () => {
+  test('authenticate takes a view with headers of every kind', async () => {
     const { api } = await fixture()
     const authorization = `Bearer ${await signToken()}`
     const view = { method: 'GET', url: 'https://api.example.com/' }
     expect(await codeOf(api.authenticate({ ...view, headers: { authorization } }))).toBe('accepted')
     expect(await codeOf(api.authenticate({ ...view, headers: { Authorization: [authorization] } }))).toBe('accepted')
     expect(await codeOf(api.authenticate({ ...view, headers: new Headers({ authorization }) }))).toBe('accepted')
+    const read = (name: string) => (name === 'authorization' ? [authorization] : [])
+    expect(await codeOf(api.authenticate({ ...view, headers: read }))).toBe('accepted')
   })
 
   test.each([
@@ -376,6 +378,7 @@ describe('verify and authenticate', () => {
     ['a token', 'abc'],
     ['headers alone', { headers: {} }],
     ['a view without headers', { method: 'GET', url: RESOURCE }],
+    ['a view whose headers are a string', { method: 'GET', url: RESOURCE, headers: 'Bearer abc' }],
     ['a view whose headers are null', { method: 'GET', url: RESOURCE, headers: null }],
   ])('authenticate refuses %s with a code', async (_, request) => {
     const { api } = await fixture()

@@ -36,6 +36,7 @@ const SPREAD = 0.15
  */
 export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOptions = {}): SharedTiers {
   return {
+    kind: 'tiers',
     check(option) {
       const settings = parseTiers(tiers, options, option)
       return {

@@ -9,7 +9,7 @@ import { COMMON_OPTIONS, type Subject, type Tamper } from '../subject.ts'
 /** A request in text. `{a-es}` stands for the token of that name, since signatures differ from run to run. */
 export interface RequestRecipe {
   /** A view with headers as an object or as `Headers`, or a whole `Request`. */
-  readonly kind: 'object' | 'headers' | 'request'
+  readonly kind: 'object' | 'function' | 'headers' | 'request'
   readonly method: string
   readonly url: string
   /** A name may come several times, and a value may be several lines. */
@@ -170,7 +170,7 @@ function generateRequest(random: Random): RequestRecipe {
   // Half of the forms stand alone, as they would.
   if (hasForm && random.oneIn(2)) headers.splice(0, headers[0]?.[0].toLowerCase() === 'authorization' ? 1 : 0)
   return {
-    kind: random.pick(['object', 'object', 'headers', 'headers', 'request']),
+    kind: random.pick(['object', 'function', 'headers', 'headers', 'request']),
     method: hasForm ? random.pick(['POST', 'POST', 'PUT', 'PATCH', 'post', 'GET', 'DELETE']) : 'GET',
     url: random.oneIn(8) ? `${RESOURCE}/?access_token={a-es}` : RESOURCE,
     headers,
@@ -235,7 +235,7 @@ function build(
   headers: Lines,
   form: string | undefined,
 ): { readonly request: () => Request | RequestView; readonly seen: SeenRequest } {
-  const fields = kind === 'object' ? undefined : headersOf(headers)
+  const fields = kind === 'object' || kind === 'function' ? undefined : headersOf(headers)
   const seen: SeenRequest = {
     method,
     values: (name) =>
@@ -255,7 +255,7 @@ function build(
   const view: RequestView = {
     method,
     url,
-    headers: fields ?? Object.fromEntries(objectOf(headers)),
+    headers: fields ?? (kind === 'function' ? seen.values : Object.fromEntries(objectOf(headers))),
     ...(form !== undefined && { form: async () => new URLSearchParams(form) }),
   }
   return { request: () => view, seen }

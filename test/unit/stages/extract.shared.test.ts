@@ -27,9 +27,10 @@ async function outcome(request: RequestView, settings: Partial<typeof SETTINGS> 
   return code === 'accepted' ? (await found).token : code
 }
 
-/** The same through a record of lines and, where that can hold it, through `Headers`. */
+/** The same through a record of lines, through a function and, where that can hold it, through `Headers`. */
 async function outcomeOfHeader(value: string): Promise<unknown> {
   const fromRecord = await outcome(view({ authorization: value }))
+  expect(await outcome(view((name) => (name === 'authorization' ? [value] : [])))).toBe(fromRecord)
   let headers: Headers
   try {
     headers = new Headers({ authorization: value })
@@ -162,6 +163,12 @@ describe('says credentials_ambiguous', () => {
   ])('for %s', async (_, headers) => {
     expect(await outcome(view({ authorization: ['Bearer abc'] }))).toBe('abc')
     expect(await outcome(view(headers))).toBe('credentials_ambiguous')
+  })
+
+  test('for two lines that a function returns', async () => {
+    const lines = ['Bearer abc', 'Bearer def']
+    expect(await outcome(view(() => lines.slice(1)))).toBe('def')
+    expect(await outcome(view(() => lines))).toBe('credentials_ambiguous')
   })
 
   test('for two lines that `Headers` joined', async () => {
@@ -345,6 +352,12 @@ describe('a form body', () => {
 
   test('is left unread where the adapter offers none', async () => {
     expect(await outcome(view({ 'content-type': FORM }, { method: 'POST' }), on)).toBe('credentials_missing')
+  })
+
+  test('is read where a function returns the content type', async () => {
+    const read = (type: string) => (name: string) => (name === 'content-type' ? [type] : [])
+    expect(await outcome(formView('access_token=abc', { headers: read(FORM) }), on)).toBe('abc')
+    expect(await outcome(formView('access_token=abc', { headers: read('text/plain') }), on)).toBe('credentials_missing')
   })
 
   test('of a Request is read from a copy: the handler can still read it', async () => {
