@@ -45,6 +45,11 @@ export function metadataPreflightAnswer(): Answer {
   }
 }
 
+/** Whether a header field, named in lower case, adds to one that is there already. Any other field would replace it. */
+export function isAdditive(name: string): boolean {
+  return name === 'set-cookie' || name === 'vary' || name === 'access-control-expose-headers'
+}
+
 /** Whether a request asks for the metadata document. */
 export function asksForMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, path: string): boolean {
   return path === api.metadataPath && (method === 'GET' || method === 'HEAD')

@@ -1,10 +1,10 @@
-import type { Requirement } from '../stages/authorize.ts'
-import { BearwardError, isDenial } from '../errors.ts'
-import { boolean, functionOf, objectOf, optional, withDefault } from '../options/checks.ts'
+import { objectOf } from '../options/checks.ts'
 import type { AccessToken, CallContext, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { splitArguments } from './protect.ts'
-import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
+import type { Requirement } from '../stages/authorize.ts'
+import { type Answer, isAdditive, metadataAnswer, metadataPreflightAnswer } from './answer.ts'
+import { createGate, isPreflight } from './gate.ts'
+import { routeChecks, type RouteOptions, splitArguments } from './protect.ts'
 
 /** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
 export type ResourceServerSource<Claims = JwtClaims, Env = unknown> =
@@ -79,35 +79,40 @@ export function protect<Claims, Env>(
     Requirement<Claims>,
     ProtectedHandler<Claims, Env, AccessToken<Claims> | undefined>
   >(rest)
-  const { optional: mayLackToken, preflight } = objectOf<{
-    optional: boolean
-    preflight: ProtectOptions['preflight']
-  }>(options, 'protect()', { optional: withDefault(false, boolean), preflight: optional(functionOf()) })
+  const { optional, preflight } = objectOf<RouteOptions<NonNullable<ProtectOptions['preflight']>>>(
+    options,
+    'protect()',
+    routeChecks(),
+  )
+  const pass = createGate<Visit<Env>, Claims, Response>(
+    { requirement, optional },
+    {
+      serverOf: ({ env }) => resourceServerOf(source, env),
+      viewOf: ({ request }) => request,
+      waitUntilOf: ({ ctx }) => waitUntilOf(ctx),
+      preflight: preflight && (({ request }) => preflight(request)),
+      addHeaders(visit, fields) {
+        visit.fields = fields
+      },
+      handle({ request, env, ctx, fields }, token) {
+        const response = handler(request, { token, env, ctx })
+        return fields ? Promise.resolve(response).then((whole) => withFields(whole, fields)) : response
+      },
+      answer({ request, fields }, answer) {
+        const response = respond(answer, request)
+        return fields ? withFields(response, fields) : response
+      },
+    },
+  )
+  return (request, env, ctx) => pass({ request, env: env as Env, ctx, fields: undefined })
+}
 
-  return async (request, env, ctx) => {
-    const api = resourceServerOf(source, env as Env)
-    if (addressesMetadata(api, request.method, request.url)) return respond(metadataAnswer(api), request)
-    if (isPreflight(request)) {
-      const asked = request.headers.get('Access-Control-Request-Method') ?? ''
-      if (addressesMetadata(api, asked, request.url)) return respond(metadataPreflightAnswer(), request)
-      if (preflight) return preflight(request)
-    }
-    const refuse = (error: BearwardError) => respond(refusalAnswer(api.challenge(error, { requirement })), request)
-    let token: AccessToken<Claims> | undefined
-    try {
-      token = await api.authenticate(request, callContext(ctx))
-      if (requirement) api.authorize(token, requirement)
-    } catch (error) {
-      if (!(error instanceof BearwardError)) throw error
-      if (!mayLackToken || token || error.code !== 'credentials_missing') return refuse(error)
-    }
-    try {
-      return await handler(request, { token, env: env as Env, ctx })
-    } catch (error) {
-      if (isDenial(error)) return refuse(error)
-      throw error
-    }
-  }
+interface Visit<Env> {
+  readonly request: Request
+  readonly env: Env
+  readonly ctx: unknown
+  /** What the answer must say beside its own header fields. */
+  fields: Headers | undefined
 }
 
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
@@ -130,16 +135,25 @@ function resourceServerOf<Claims, Env>(source: ResourceServerSource<Claims, Env>
   return api
 }
 
-function callContext(ctx: unknown): CallContext {
+function waitUntilOf(ctx: unknown): CallContext['waitUntil'] {
   const { waitUntil } = (ctx ?? {}) as { waitUntil?: unknown }
-  if (typeof waitUntil !== 'function') return {}
-  return { waitUntil: (promise) => void waitUntil.call(ctx, promise) }
-}
-
-function isPreflight({ method, headers }: Request): boolean {
-  return method === 'OPTIONS' && headers.has('Origin') && headers.has('Access-Control-Request-Method')
+  return typeof waitUntil === 'function' ? (promise) => void waitUntil.call(ctx, promise) : undefined
 }
 
 function respond({ status, headers, body }: Answer, { method }: Request): Response {
   return new Response(method === 'HEAD' || status === 204 ? null : body, { status, headers })
+}
+
+/**
+ * Returns a copy of the response that has these fields too. A copy, since the headers may be immutable, and since a handler may
+ * answer several requests with one object.
+ */
+function withFields(response: Response, fields: Headers): Response {
+  // A response that opens a WebSocket, and `Response.error()`, cannot be copied on every platform.
+  if (response.status < 200) return response
+  const copy = new Response(response.body, response)
+  for (const [name, value] of fields) {
+    if (isAdditive(name) || !response.headers.has(name)) copy.headers.append(name, value)
+  }
+  return copy
 }

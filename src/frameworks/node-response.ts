@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Answer } from './answer.ts'
+import { type Answer, isAdditive } from './answer.ts'
 
 // What a handler may have said of an answer that it then did not give.
 const BODY_HEADERS = [
@@ -26,6 +26,14 @@ export function respond(response: ServerResponse, { status, headers, body }: Ans
   // Without it, and with a length that was taken back, Node would end the connection to end the answer.
   if (body !== '') response.setHeader('Content-Length', Buffer.byteLength(body))
   response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+/** Sets fields for whatever is answered. A handler that sets one of them, by `setHeader` or `writeHead`, replaces it. */
+export function addHeaders(response: ServerResponse, fields: Headers): void {
+  for (const [name, value] of fields) {
+    if (isAdditive(name)) response.appendHeader(name, value)
+    else response.setHeader(name, value)
+  }
 }
 
 /** Ends a connection in the middle of an answer: the client must not take the half of it for the whole. */

@@ -1,23 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Requirement } from '../stages/authorize.ts'
-import { BearwardError, isDenial } from '../errors.ts'
-import {
-  boolean,
-  type Check,
-  functionOf,
-  misconfigured,
-  objectOf,
-  optional,
-  show,
-  withDefault,
-} from '../options/checks.ts'
+import { type Check, misconfigured, objectOf, show, withDefault } from '../options/checks.ts'
 import type { AccessToken, JwtClaims } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
-import { splitArguments } from './protect.ts'
-import { addressesMetadata, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
+import type { Requirement } from '../stages/authorize.ts'
+import { metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 import { createForwarding, trustedProxies, type TrustedProxies } from './forwarded.ts'
+import { createGate, isPreflight } from './gate.ts'
 import { viewOf } from './node-request.ts'
-import { cutOff, respond } from './node-response.ts'
+import { addHeaders, cutOff, respond } from './node-response.ts'
+import { routeChecks, type RouteOptions, splitArguments } from './protect.ts'
 
 /** A handler that is called only with a verified token; with `optional`, perhaps with none. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
@@ -89,48 +80,36 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
     ProtectedHandler<Claims, AccessToken<Claims> | undefined>
   >(rest)
   const {
-    optional: mayLackToken,
+    optional,
     preflight,
     onError,
     trustedProxies: proxies,
-  } = objectOf<{
-    optional: boolean
-    preflight: ProtectOptions['preflight']
-    onError: NonNullable<ProtectOptions['onError']>
-    trustedProxies: TrustedProxies
-  }>(options, 'protect()', {
-    optional: withDefault(false, boolean),
-    preflight: optional(functionOf()),
+  } = objectOf<
+    RouteOptions<NonNullable<ProtectOptions['preflight']>> & {
+      onError: NonNullable<ProtectOptions['onError']>
+      trustedProxies: TrustedProxies
+    }
+  >(options, 'protect()', {
+    ...routeChecks(),
     onError: withDefault<NonNullable<ProtectOptions['onError']>>((error) => console.error(error), errorHandler),
     trustedProxies: withDefault({ addresses: [], fields: [] }, trustedProxies),
   })
   const baseOf = createForwarding(proxies, originOf(api.metadata().resource))
 
-  const listener: NodeHandler = async (request, response) => {
-    const view = viewOf(request, baseOf(request))
-    if (addressesMetadata(api, view.method, view.url)) return respond(response, metadataAnswer(api))
-    if (isPreflight(request)) {
-      const asked = String(request.headers['access-control-request-method'])
-      if (addressesMetadata(api, asked, view.url)) return respond(response, metadataPreflightAnswer())
-      if (preflight) return preflight(request, response)
-    }
-    const refuse = (error: BearwardError) => respond(response, refusalAnswer(api.challenge(error, { requirement })))
-    let token: AccessToken<Claims> | undefined
-    try {
-      token = await api.authenticate(view)
-      if (requirement) api.authorize(token, requirement)
-    } catch (error) {
-      if (!(error instanceof BearwardError)) throw error
-      if (!mayLackToken || token || error.code !== 'credentials_missing') return refuse(error)
-    }
-    try {
-      await handler(request, response, { token })
-    } catch (error) {
+  const pass = createGate<Visit, Claims, void>(
+    { requirement, optional },
+    {
+      serverOf: () => api,
+      viewOf: ({ request }) => viewOf(request, baseOf(request)),
+      preflight: preflight && (({ request, response }) => preflight(request, response)),
+      addHeaders: ({ response }, fields) => addHeaders(response, fields),
+      handle: ({ request, response }, token) => handler(request, response, { token }),
       // Half an answer cannot be taken back.
-      if (!isDenial(error) || response.headersSent) throw error
-      refuse(error)
-    }
-  }
+      hasBegun: ({ response }) => response.headersSent,
+      answer: ({ response }, answer) => respond(response, answer),
+    },
+  )
+  const listener: NodeHandler = (request, response) => pass({ request, response })
   if (onError === 'reject') return listener
   return async (request, response) => {
     try {
@@ -173,14 +152,15 @@ async function report(
   }
 }
 
+interface Visit {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
 /** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
 export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
   return async (request, response) =>
-    respond(response, isPreflight(request) ? metadataPreflightAnswer() : metadataAnswer(api))
-}
-
-function isPreflight({ method, headers }: IncomingMessage): boolean {
-  return method === 'OPTIONS' && 'origin' in headers && 'access-control-request-method' in headers
+    respond(response, isPreflight(viewOf(request, '')) ? metadataPreflightAnswer() : metadataAnswer(api))
 }
 
 function originOf(resource: string): string {

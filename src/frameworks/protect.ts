@@ -1,4 +1,4 @@
-import { misconfigured, show } from '../options/checks.ts'
+import { boolean, type Check, functionOf, misconfigured, optional, show, withDefault } from '../options/checks.ts'
 
 /**
  * Reads the arguments after the resource server; the requirement may be left out.
@@ -19,4 +19,16 @@ export function splitArguments<Needed, Handler>(
     handler: handler as Handler,
     options: options ?? {},
   }
+}
+
+/** The options of `protect` that every adapter has. */
+export interface RouteOptions<Preflight> {
+  readonly optional: boolean
+  readonly preflight: Preflight | undefined
+}
+
+export function routeChecks<Preflight>(): {
+  readonly [Name in keyof RouteOptions<Preflight>]: Check<RouteOptions<Preflight>[Name]>
+} {
+  return { optional: withDefault(false, boolean), preflight: optional(functionOf<Preflight>()) }
 }

@@ -436,6 +436,62 @@ describe('waitUntil', () => {
   })
 })
 
+/** A resource server of which a stage adds another `DPoP-Nonce` to each answer. */
+function numbering(api: ResourceServer): ResourceServer {
+  let count = 0
+  return {
+    ...api,
+    authenticate(incoming, context) {
+      context?.responseHeaders?.append('DPoP-Nonce', `nonce-${++count}`)
+      context?.responseHeaders?.append('Vary', 'DPoP')
+      return api.authenticate(incoming, context)
+    },
+  }
+}
+
+describe('header fields that a stage adds', () => {
+  test('come with a response whose headers are immutable', async () => {
+    const { api } = await fixture()
+    const handler = protect(numbering(api), () => Response.redirect('https://app.example.com/', 303))
+    const { status, headers } = await handler(request(await signToken()))
+    expect(status).toBe(303)
+    expect(headers.get('Location')).toBe('https://app.example.com/')
+    expect(headers.get('DPoP-Nonce')).toBe('nonce-1')
+  })
+
+  test('come with status, headers and the stream of the response, which may be a promise', async () => {
+    const { api } = await fixture()
+    const init = { status: 202, statusText: 'On its way', headers: { 'X-Own': '1', Vary: 'Origin' } }
+    const handler = protect(numbering(api), async () => new Response(new Blob(['as it is']).stream(), init))
+    const response = await handler(request(await signToken()))
+    expect([response.status, response.statusText, await response.text()]).toEqual([202, 'On its way', 'as it is'])
+    expect(response.headers.get('X-Own')).toBe('1')
+    expect(response.headers.get('Vary')).toBe('Origin, DPoP')
+  })
+
+  test('leave a response alone that answers several requests', async () => {
+    const { api } = await fixture()
+    const shared = new Response(null, { status: 204 })
+    const handler = protect(numbering(api), () => shared)
+    const token = await signToken()
+    expect((await handler(request(token))).headers.get('DPoP-Nonce')).toBe('nonce-1')
+    expect((await handler(request(token))).headers.get('DPoP-Nonce')).toBe('nonce-2')
+    expect([...shared.headers]).toEqual([])
+  })
+
+  test('are left out of a response that cannot be copied', async () => {
+    const { api } = await fixture()
+    const error = Response.error()
+    expect(await protect(numbering(api), () => error)(request(await signToken()))).toBe(error)
+  })
+
+  test('come with a refusal without a body', async () => {
+    const { api } = await fixture()
+    const response = await protect(numbering(api), hello)(request(undefined, { method: 'HEAD' }))
+    expect([response.status, response.headers.get('DPoP-Nonce'), response.body]).toEqual([401, 'nonce-1', null])
+  })
+})
+
 describe('arguments that are wrong are refused when the handler is made', () => {
   test.each<[string, (api: Fixture['api']) => unknown]>([
     ['no handler', (api) => protect(api, undefined as unknown as typeof hello)],

@@ -26,8 +26,10 @@ export function open(port: number): Socket {
 
 export interface RawAnswer {
   readonly status: number
-  /** Names in lower case. */
+  /** Names in lower case; of several lines with one name the last. */
   readonly headers: Readonly<Record<string, string>>
+  /** Every header line, as it came. */
+  readonly lines: readonly (readonly [name: string, value: string])[]
   readonly body: string
 }
 
@@ -44,14 +46,17 @@ export async function readAnswer(socket: Socket): Promise<RawAnswer> {
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk as Buffer)
   const [top = '', ...rest] = Buffer.concat(chunks).toString().split('\r\n\r\n')
-  const [statusLine = '', ...lines] = top.split('\r\n')
-  const headers = Object.fromEntries(
-    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
-  )
+  const [statusLine = '', ...fields] = top.split('\r\n')
+  const lines = fields.map((line) => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1).trim()] as const
+  })
+  const headers = Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value]))
   const body = rest.join('\r\n\r\n')
   return {
     status: Number(statusLine.split(' ')[1]),
     headers,
+    lines,
     body: headers['transfer-encoding'] === 'chunked' ? unchunked(body) : body,
   }
 }

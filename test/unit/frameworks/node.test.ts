@@ -493,6 +493,65 @@ describe('the address of a request', () => {
   })
 })
 
+/** A resource server of which a stage adds fields to each answer. */
+function adding(api: ResourceServer): ResourceServer {
+  return {
+    ...api,
+    authenticate(view, context) {
+      context?.responseHeaders?.append('DPoP-Nonce', 'nonce-1')
+      context?.responseHeaders?.append('Vary', 'DPoP')
+      return api.authenticate(view, context)
+    },
+  }
+}
+
+function fail(): never {
+  throw new Error('own')
+}
+
+describe('header fields that a stage adds', () => {
+  test('stay where the handler gives other fields to `writeHead`, and give way to those that it names', async () => {
+    const { api } = await fixture()
+    const { port } = await serve(
+      protect(adding(api), (request, response) => {
+        const own = request.url === '/own' ? { 'DPoP-Nonce': 'own' } : { 'X-Own': '1' }
+        response.writeHead(200, own).end()
+      }),
+    )
+    const field = await bearer()
+    expect((await send(port, ['GET / HTTP/1.1', field])).headers).toMatchObject({
+      'dpop-nonce': 'nonce-1',
+      'x-own': '1',
+    })
+    expect((await send(port, ['GET /own HTTP/1.1', field])).headers).toMatchObject({ 'dpop-nonce': 'own' })
+  })
+
+  test('replace what was set before, and add to the lists', async () => {
+    const { api } = await fixture()
+    const handler = protect(adding(api), hello)
+    const { port } = await serve(async (request, response) => {
+      response.setHeader('DPoP-Nonce', 'older')
+      response.setHeader('Vary', 'Origin')
+      await handler(request, response)
+    })
+    for (const fields of [[await bearer()], []]) {
+      const { lines } = await send(port, ['GET / HTTP/1.1', ...fields])
+      expect(lines.filter(([name]) => /^(dpop-nonce|vary)$/i.test(name))).toEqual([
+        ['dpop-nonce', 'nonce-1'],
+        ['Vary', 'Origin'],
+        ['Vary', 'DPoP'],
+      ])
+    }
+  })
+
+  test('come with the 500 after a handler that failed', async () => {
+    const { api } = await fixture()
+    const { port } = await serve(protect(adding(api), fail, { onError: () => {} }))
+    const { status, headers } = await send(port, ['GET / HTTP/1.1', await bearer()])
+    expect([status, headers['dpop-nonce']]).toEqual([500, 'nonce-1'])
+  })
+})
+
 describe('arguments that are wrong are refused when the handler is made', () => {
   test.each<[string, (api: ResourceServer) => unknown]>([
     ['no handler', (api) => protect(api, undefined as unknown as typeof hello)],

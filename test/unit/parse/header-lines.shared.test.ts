@@ -57,7 +57,7 @@ const WRONG: readonly [string, () => unknown][] = [
   ['returns a promise', async () => ['SECRET']],
   // Where nobody handles the rejection, it ends a Node process.
   ['returns a promise that rejects', async () => throwing()],
-  ['is a class', class Fields {} as unknown as () => unknown],
+  ['is a class', Map as unknown as () => unknown],
 ]
 
 test.each(WRONG)('a function that %s is a refusal with a code, which repeats nothing', async (_, headers) => {
