@@ -4,7 +4,9 @@ import type {
   CallContext,
   FetchFunction,
   Inquirer,
+  IssuerRegistry,
   Presentation,
+  TrackedIssuer,
   VerificationKey,
 } from './pipeline.ts'
 import type { JsonObject } from './parse/json.ts'
@@ -99,6 +101,49 @@ export interface CheckedIntrospection {
   /** The member of the issuer's metadata that it needs, where the options give no address. */
   readonly needsMember: string | undefined
   readonly start: (services: Services) => Inquirer
+}
+
+/** Finds the issuers of many tenants: stands in the option `issuers`. Made by `resolveIssuers(…)`. */
+export interface ResolvedIssuers {
+  /** The option that takes it. */
+  readonly kind: 'issuers'
+  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  readonly check: (option: string) => CheckedResolver
+}
+
+export interface CheckedResolver {
+  readonly start: <Sources extends IssuerSources>(stage: IssuerStage<Sources>) => IssuerRegistry
+}
+
+/** What a resolver's answers need of the issuer stage. */
+export interface IssuerStage<Sources extends IssuerSources> {
+  readonly now: () => number
+  readonly emit: (event: BearwardEvent) => void
+  /** For one answer. */
+  readonly timeoutMs: number
+  /** How long an answer counts while the resolver fails. */
+  readonly maxStaleMs: number
+  /** Checks an answer as strictly as a listed issuer. @throws {BearwardError} configuration_invalid */
+  readonly check: (answer: unknown, option: string) => CheckedIssuer<Sources>
+}
+
+/** An issuer whose settings were checked. */
+export interface CheckedIssuer<Sources extends IssuerSources> {
+  readonly identifier: string
+  /** Equal for issuers that get their documents from the same places: these can share sources. */
+  readonly fingerprint: string
+  /** Calls `keysLoaded` whenever the issuer's keys change. */
+  readonly createSources: (keysLoaded: () => void) => Sources
+  readonly create: (sources: Sources) => TrackedIssuer
+}
+
+/** An issuer's metadata and keys. They stay in memory while its other settings change. */
+export interface IssuerSources {
+  readonly fingerprint: string
+  /** Bytes that the keys take in memory, estimated. */
+  readonly weight: () => number
+  /** Drops the keys from memory. They are loaded again when a token needs them. */
+  readonly release: () => void
 }
 
 /** Caches that several processes share: the option `tiers`. Made by `sharedTiers(…)`. */

@@ -181,6 +181,28 @@ export interface Issuer {
   readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
 }
 
+/** An issuer that can also be watched and stopped. */
+export interface TrackedIssuer extends Issuer {
+  /** Resolves when it has what it takes to check tokens. @throws where it cannot get that */
+  readonly ready: (context: CallContext) => Promise<void>
+  readonly state: () => IssuerState
+  readonly stop: () => void
+}
+
+/** Finds the configured issuer that an unverified token names. */
+export interface IssuerRegistry {
+  /** @throws {BearwardError} issuer_untrusted, issuer_unavailable */
+  readonly find: (issuer: Unverified<string>, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
+  /** Finds the issuer that is asked about an opaque token. @throws {BearwardError} token_malformed, issuer_unavailable */
+  readonly findForOpaque: (token: string, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
+  /** Whether an issuer that was found earlier is still trusted. */
+  readonly trusts: (issuer: Issuer) => boolean
+  /** Every issuer in memory. */
+  readonly all: () => readonly TrackedIssuer[]
+  readonly forgetAnswers: () => void
+  readonly stop: () => void
+}
+
 /** Asks one issuer about its tokens. */
 export interface Inquirer {
   /** `always`: also asks about JWTs that were verified here. */

@@ -1,6 +1,6 @@
 // Hostile tenants in a process of their own: its heap and its event loop are nobody else's.
 
-import { createResourceServer } from 'bearward'
+import { createResourceServer, resolveIssuers } from 'bearward'
 import { goodClaims, RESOURCE, signingKey, signToken } from '../../test/fixture/issuer.ts'
 import { createEmitted, type EmittedReport } from '../emitted.ts'
 import { tally } from '../line.ts'
@@ -40,7 +40,7 @@ async function load(name: string, emitted: ReturnType<typeof createEmitted>): Pr
   let events = 0
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: ({ iss = '' }) => ({ issuer: iss }),
+    issuers: resolveIssuers(({ iss = '' }) => ({ issuer: iss })),
     onEvent(event) {
       events++
       emitted.event(event)

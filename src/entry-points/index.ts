@@ -22,14 +22,14 @@ export {
   type PrivateKey,
 } from '../upstream/client-authentication.ts'
 export type { UpstreamRequest, UpstreamResponse } from '../upstream/messages.ts'
-export type { Introspection, SharedTiers } from '../parts.ts'
+export type { Introspection, ResolvedIssuers, SharedTiers } from '../parts.ts'
 export type { IntrospectionDialect } from '../parts/introspection/dialect.ts'
 export { githubTokenCheck, googleTokenInfo } from '../parts/introspection/dialects.ts'
 export { introspect, type IntrospectOptions } from '../parts/introspection/introspect.ts'
+export { resolveIssuers, type IssuerResolver } from '../parts/tenants/resolve-issuers.ts'
 export { sharedTiers, type SharedTiersOptions, type TierEncryptionKey } from '../parts/shared-tiers/shared-tiers.ts'
 export type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from '../options/documents.ts'
 export type {
-  IssuerResolver,
   JwtOptions,
   KeyOptions,
   ResourceServerOptions,

@@ -23,6 +23,6 @@ export const sharedTiersPart: Check<CheckedTiers> = (value, option) => {
 }
 
 /** Whether a value was made by a function of a part that the option takes. Options alone bring no code. */
-function isPart<Part extends { readonly kind: string }>(value: unknown, kind: Part['kind']): value is Part {
+export function isPart<Part extends { readonly kind: string }>(value: unknown, kind: Part['kind']): value is Part {
   return isObject(value) && value['kind'] === kind && typeof value['check'] === 'function'
 }

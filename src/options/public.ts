@@ -1,6 +1,6 @@
 import type { AuthorizationServerMetadata, JsonWebKeySet, ProtectedResourceMetadata } from './documents.ts'
-import type { Introspection, SharedTiers } from '../parts.ts'
-import type { BearwardEvent, CallContext, FetchFunction } from '../pipeline.ts'
+import type { Introspection, ResolvedIssuers, SharedTiers } from '../parts.ts'
+import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 
 /** What `createResourceServer` takes. Unknown options are refused. */
@@ -9,8 +9,8 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly resource: string
   /** Accepted `aud` values, for issuers that set none of their own. Default: `resource`. */
   readonly audience?: string | readonly string[] | undefined
-  /** Whom to trust: a list, or a function where tenants are many. */
-  readonly issuers: readonly TrustedIssuer[] | IssuerResolver
+  /** The issuers to trust: a list, or `resolveIssuers(…)` for many tenants. */
+  readonly issuers: readonly TrustedIssuer[] | ResolvedIssuers
   /** Seconds of clock skew allowed. Default 10, 0 to 60. */
   readonly clockToleranceSeconds?: number | undefined
   /** Longest accepted token in bytes. Default 16384, 256 to 1048576. */
@@ -70,16 +70,6 @@ export interface ScopeOptions {
   /** Scopes that a scope brings along: `{ admin: ['orders:read'] }`. Transitive; cycles are refused. */
   readonly implies?: Readonly<Record<string, readonly string[]>> | undefined
 }
-
-/**
- * Answers for an issuer that is not known yet, or with `undefined` for one that is not trusted. Asked once per `iss`:
- * answers are kept for ten minutes, refusals for ten seconds, both bounded. The answer's `issuer` must equal `iss`. For a
- * token that names no issuer the hint is `{ opaque: true }`, and the answer needs `introspection`.
- */
-export type IssuerResolver = (
-  hint: { readonly iss: string; readonly opaque?: undefined } | { readonly opaque: true; readonly iss?: undefined },
-  context: CallContext,
-) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 
 /** An authorization server whose tokens are accepted. */
 export interface TrustedIssuer {

@@ -1,7 +1,7 @@
 import { arrayOf, type Check, misconfigured, oneOf, plainData, scopeName, show, text } from './checks.ts'
 import type { ProtectedResourceMetadata } from './documents.ts'
 import type { IssuerSettings } from './issuer.ts'
-import type { IssuerResolver } from './public.ts'
+import type { CheckedResolver } from '../parts.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 import { isObject, strictCopy } from '../parse/json.ts'
 
@@ -20,7 +20,7 @@ export interface ResourceMetadataSettings {
 export function parseResourceMetadata(
   value: unknown,
   resource: string,
-  issuers: readonly IssuerSettings[] | IssuerResolver,
+  issuers: readonly IssuerSettings[] | CheckedResolver,
   form: boolean,
   insecureHosts: readonly string[],
 ): ResourceMetadataSettings {
@@ -33,7 +33,7 @@ export function parseResourceMetadata(
   if (additions.resource !== undefined && additions.resource !== resource) {
     throw misconfigured(`${option}.resource`, show(additions.resource), `exactly "${resource}", or nothing`)
   }
-  const listed = typeof issuers === 'function' ? [] : issuers.filter(({ advertised }) => advertised)
+  const listed = 'start' in issuers ? [] : issuers.filter(({ advertised }) => advertised)
   const described: ProtectedResourceMetadata = {
     resource,
     // RFC 9728 §3.2 leaves out what has no value.

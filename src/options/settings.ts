@@ -1,4 +1,4 @@
-import type { CheckedBinding, CheckedTiers, Observer } from '../parts.ts'
+import type { CheckedBinding, CheckedResolver, CheckedTiers, Observer, ResolvedIssuers } from '../parts.ts'
 import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 import { isAsync } from '../runtime/thenable.ts'
@@ -21,16 +21,16 @@ import {
   withDefault,
 } from './checks.ts'
 import { type IssuerSettings, parseIssuer, requireDistinctPrefixes } from './issuer.ts'
-import { sharedTiersPart } from './parts.ts'
+import { isPart, sharedTiersPart } from './parts.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
-import type { IssuerResolver, ResourceServerOptions } from './public.ts'
+import type { ResourceServerOptions } from './public.ts'
 
 /** Every option, checked, with its default filled in. */
 export interface Settings {
   readonly resource: string
-  readonly issuers: readonly IssuerSettings[] | IssuerResolver
-  /** Checks what a resolver answered as strictly as a listed issuer. */
-  readonly parseIssuer: (issuer: unknown) => IssuerSettings
+  readonly issuers: readonly IssuerSettings[] | CheckedResolver
+  /** Checks an issuer that is not in the list. */
+  readonly parseIssuer: (issuer: unknown, option: string) => IssuerSettings
   readonly clockToleranceSeconds: number
   readonly maxTokenBytes: number
   readonly form: boolean
@@ -75,7 +75,7 @@ export function parseOptions(options: unknown): Settings {
   const given = objectOf<ParsedOptions>(options, '', {
     resource: resourceIdentifier,
     audience: optional(texts),
-    issuers: issuersOrResolver,
+    issuers: listOrResolver,
     clockToleranceSeconds: withDefault(10, numberBetween(0, 60)),
     maxTokenBytes: withDefault(16 * 1024, integerBetween(256, 1024 * 1024)),
     form: withDefault(false, boolean),
@@ -93,11 +93,11 @@ export function parseOptions(options: unknown): Settings {
   })
   const audience = new Set(given.audience ?? [given.resource])
   const parse = (issuer: unknown, option: string) => parseIssuer(issuer, option, { audience, insecureHosts })
-  const issuers = typeof given.issuers === 'function' ? given.issuers : parseIssuers(given.issuers, parse)
+  const issuers = 'start' in given.issuers ? given.issuers : parseIssuers(given.issuers, parse)
   return {
     ...given,
     issuers,
-    parseIssuer: (issuer) => parse(issuer, 'issuers()'),
+    parseIssuer: parse,
     implied: given.scopes,
     resourceMetadata: parseResourceMetadata(given.resourceMetadata, given.resource, issuers, given.form, insecureHosts),
     emit: safely(given.onEvent),
@@ -110,7 +110,7 @@ export function parseOptions(options: unknown): Settings {
 interface ParsedOptions {
   readonly resource: string
   readonly audience: readonly string[] | undefined
-  readonly issuers: readonly unknown[] | IssuerResolver
+  readonly issuers: readonly unknown[] | CheckedResolver
   readonly clockToleranceSeconds: number
   readonly maxTokenBytes: number
   readonly form: boolean
@@ -157,9 +157,10 @@ const resourceIdentifier: Check<string> = (value, option) => {
   return resource
 }
 
-const issuersOrResolver: Check<readonly unknown[] | IssuerResolver> = (value, option) => {
-  if (typeof value === 'function') return value as IssuerResolver
-  return arrayOf<unknown>((issuer) => issuer, 'an array of at least one trusted issuer, or a function')(value, option)
+const listOrResolver: Check<readonly unknown[] | CheckedResolver> = (value, option) => {
+  if (isPart<ResolvedIssuers>(value, 'issuers')) return value.check(option)
+  const expected = 'an array of at least one trusted issuer, or resolveIssuers(…), a function that bearward exports'
+  return arrayOf<unknown>((issuer) => issuer, expected)(value, option)
 }
 
 function parseIssuers(

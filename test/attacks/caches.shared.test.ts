@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServerOptions, type TrustedIssuer } from '../../src/entry-points/index.ts'
+import {
+  createResourceServer,
+  resolveIssuers,
+  type ResourceServerOptions,
+  type TrustedIssuer,
+} from '../../src/entry-points/index.ts'
 import {
   base64url,
   fakeUpstream,
@@ -133,7 +138,7 @@ describe('a verified token counts for what was verified and nothing else', () =>
     let now = NOW_MS
     const api = createResourceServer({
       resource: RESOURCE,
-      issuers: () => trusted,
+      issuers: resolveIssuers(() => trusted),
       tokenCache,
       // Keys that grow old would end it too.
       keys: { refreshSeconds: 86_400 },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BearwardError, deny, type Requirement, scope } from '../../src/entry-points/index.ts'
+import { BearwardError, deny, type Requirement, resolveIssuers, scope } from '../../src/entry-points/index.ts'
 import { base64url, goodClaims, ISSUER, NOW, RESOURCE, signRaw, signToken } from '../fixture/issuer.ts'
 import { ask, parseChallenges } from '../fixture/reply.ts'
 import { fixture, type Fixture } from '../fixture/server.ts'
@@ -162,9 +162,9 @@ describe('what an attacker writes stays out of headers, and harmless in messages
   test('what a resolver says of its fault for an issuer stays with the operator, and harmless', async () => {
     for (const poison of POISONS) {
       const made = await fixture({
-        issuers: ({ iss = '' }) => {
+        issuers: resolveIssuers(({ iss = '' }) => {
           throw new Error(`no tenant ${iss}`)
-        },
+        }),
       })
       expectPlain(await traces(made, await signToken(goodClaims({ iss: `https://${poison}` }))))
     }

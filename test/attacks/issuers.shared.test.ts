@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type TrustedIssuer } from '../../src/entry-points/index.ts'
+import { createResourceServer, resolveIssuers, type TrustedIssuer } from '../../src/entry-points/index.ts'
 import {
   fakeUpstream,
   goodClaims,
@@ -100,10 +100,10 @@ async function resolving(answer: (iss: string) => unknown, throughout = false) {
   const upstream = fakeUpstream(ISSUER, jwk)
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: async ({ iss = '' }) => {
+    issuers: resolveIssuers(async ({ iss = '' }) => {
       asked.push(iss)
       return (throughout || iss === ISSUER ? answer(iss) : undefined) as TrustedIssuer | undefined
-    },
+    }),
     fetch: upstream.fetch,
     now: () => NOW_MS,
   })

@@ -7,6 +7,7 @@ import {
   createResourceServer,
   introspect,
   type IntrospectionDialect,
+  resolveIssuers,
   type ResourceServerOptions,
   sharedTiers,
   type TrustedIssuer,
@@ -151,14 +152,14 @@ describe('an issuer resolver', () => {
     ['returns what throws when it is looked at', () => proxy as never],
     ['resolves to what throws when it is looked at', resolving([proxy])],
     ['never answers', () => new Promise(() => {}) as never],
-  ])('that %s refuses with 503', async (_, issuers) => {
-    const { api } = await fixture({ issuers, keys: { timeoutMs: 100 } })
+  ])('that %s refuses with 503', async (_, resolve) => {
+    const { api } = await fixture({ issuers: resolveIssuers(resolve), keys: { timeoutMs: 100 } })
     expect(await codeOf(api.verify(await signToken()))).toBe('issuer_unavailable')
     await settle()
   })
 
   test('that answers is the accepted twin', async () => {
-    const { api } = await fixture({ issuers: ({ iss }) => ({ issuer: iss ?? ISSUER }) })
+    const { api } = await fixture({ issuers: resolveIssuers(({ iss }) => ({ issuer: iss ?? ISSUER })) })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
   })
 })

@@ -10,6 +10,7 @@ import {
   introspect,
   type IntrospectOptions,
   type RequestView,
+  resolveIssuers,
 } from '../../src/entry-points/index.ts'
 import { goodClaims, fakeUpstream, ISSUER, NOW, NOW_MS, RESOURCE, signingKey, signToken } from '../fixture/issuer.ts'
 import { codeOf, fixture } from '../fixture/server.ts'
@@ -138,7 +139,7 @@ async function whereReplaced(run: () => Promise<void>): Promise<void> {
 
 test('where the global Promise was replaced, nothing that takes time is overlooked', async () => {
   const { api, events } = await fixture({ form: true })
-  const tenants = await fixture({ issuers: async () => ({ issuer: ISSUER }) })
+  const tenants = await fixture({ issuers: resolveIssuers(async () => ({ issuer: ISSUER })) })
   const opaque = asking({})
   const bound = await signToken(goodClaims({ cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } }))
   const good = await signToken()

@@ -7,6 +7,7 @@ import {
   introspect,
   type IntrospectionDialect,
   memoryTier,
+  resolveIssuers,
   type ResourceServerOptions,
   sharedTiers,
 } from '../../src/entry-points/index.ts'
@@ -159,9 +160,9 @@ describe('functions of the user', () => {
 
   test.each(Object.entries(THROWN))('a resolver that throws a secret in an address: %s', async (name, make) => {
     const { api, events } = await fixture({
-      issuers() {
+      issuers: resolveIssuers(() => {
         throw make(`postgres://bearward:${SECRET.replace(/ /g, '@')}@db.internal/tenants ${'x'.repeat(300)}`)
-      },
+      }),
     })
     const error: unknown = await api.verify(await signToken()).catch((caught: unknown) => caught)
     expect(leaks(toldBy(error, events, api), [SECRET]), name).toEqual([])
@@ -300,7 +301,7 @@ describe('an issuer that fails while its documents are fetched', () => {
   test('names the option that is wrong, and not the password in it', async () => {
     const endpoint = `https://client:${encodeURIComponent(SECRET)}@login.example.com/introspect`
     const { api, events } = await fixture({
-      issuers: () => ({ issuer: ISSUER, introspection: introspect({ endpoint, auth: 'none' }) }),
+      issuers: resolveIssuers(() => ({ issuer: ISSUER, introspection: introspect({ endpoint, auth: 'none' }) })),
     })
     const error: unknown = await api.verify(await signToken(goodClaims())).catch((caught: unknown) => caught)
     const told = toldBy(error, events, api)

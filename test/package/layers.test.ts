@@ -51,6 +51,10 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
     values: ['faults.ts', 'runtime', 'parse', 'token', 'options', 'upstream'],
     types: ['pipeline.ts', 'parts.ts', 'stores'],
   },
+  'parts/tenants': {
+    values: ['errors.ts', 'faults.ts', 'parse', 'options', 'upstream'],
+    types: ['pipeline.ts', 'parts.ts'],
+  },
   // It composes the stages, and nothing else does.
   'resource-server.ts': {
     values: [
@@ -84,6 +88,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
       'stages/authorize',
       'parts/introspection',
       'parts/shared-tiers',
+      'parts/tenants',
       'resource-server.ts',
       'frameworks',
     ],
@@ -192,6 +197,7 @@ describe('the table of layers', () => {
     ['token', 'stages/verify'],
     ['resource-server.ts', 'parts/introspection'],
     ['resource-server.ts', 'parts/shared-tiers'],
+    ['resource-server.ts', 'parts/tenants'],
     ['frameworks', 'parts/introspection'],
     ['errors.ts', 'faults.ts'],
   ])('forbids %s to import %s, even a type', (from, to) => {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { claim, createResourceServer, type ResourceServerOptions } from '../../src/entry-points/index.ts'
+import {
+  claim,
+  createResourceServer,
+  resolveIssuers,
+  type ResourceServerOptions,
+} from '../../src/entry-points/index.ts'
 import { quoteSome } from '../../src/errors.ts'
 import { goodHeader } from '../attacks/forge.ts'
 import { withDetail } from '../fixture/detail.ts'
@@ -140,7 +145,7 @@ describe('a token for another API', () => {
 
 describe('an opaque token', () => {
   test('where no issuer introspects', async () => {
-    for (const issuers of [[{ issuer: ISSUER }], () => undefined]) {
+    for (const issuers of [[{ issuer: ISSUER }], resolveIssuers(() => undefined)]) {
       const { api } = await fixture({ issuers })
       const refused = api.verify(opaque())
       await expect(refused).rejects.toThrow(withDetail('Configure `introspection` for its issuer'))

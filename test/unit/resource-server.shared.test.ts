@@ -4,6 +4,7 @@ import {
   type BearwardEvent,
   createResourceServer,
   type IssuerResolver,
+  resolveIssuers,
   type ResourceServer,
   scope,
   type TrustedIssuer,
@@ -274,13 +275,17 @@ describe('a cached token of a resolved issuer dies', () => {
 
   async function tenancy(): Promise<Tenancy> {
     const asked: string[] = []
-    const issuers: IssuerResolver = ({ iss = '' }) => {
+    const resolve: IssuerResolver = ({ iss = '' }) => {
       asked.push(iss)
       return tenants.answer
     }
     const tenants: Tenancy = {
       // Keys that stay fresh for a day, so that only the resolver's answer grows old.
-      ...(await fixture({ issuers, tokenCache: LONG_CACHE, keys: { refreshSeconds: 24 * HOUR } })),
+      ...(await fixture({
+        issuers: resolveIssuers(resolve),
+        tokenCache: LONG_CACHE,
+        keys: { refreshSeconds: 24 * HOUR },
+      })),
       asked,
       answer: { issuer: ISSUER },
     }
@@ -502,7 +507,7 @@ describe('snapshot', () => {
   })
 
   test('names the resolved issuers that are at hand', async () => {
-    const { api } = await fixture({ issuers: ({ iss = '' }) => ({ issuer: iss }) })
+    const { api } = await fixture({ issuers: resolveIssuers(({ iss = '' }) => ({ issuer: iss })) })
     expect(api.snapshot()).toEqual([])
     await api.verify(await signToken())
     expect(api.snapshot()).toMatchObject([{ issuer: ISSUER, state: 'fresh' }])
@@ -519,14 +524,14 @@ describe('close', () => {
   })
 
   test('asks no resolver and judges no token any more', async () => {
-    const issuers = vi.fn<IssuerResolver>(() => ({ issuer: ISSUER }))
-    const { api } = await fixture({ issuers })
+    const resolve = vi.fn<IssuerResolver>(() => ({ issuer: ISSUER }))
+    const { api } = await fixture({ issuers: resolveIssuers(resolve) })
     expect(await codeOf(api.verify('opaque'))).toBe('token_malformed')
-    expect(issuers).toHaveBeenCalledTimes(1)
+    expect(resolve).toHaveBeenCalledTimes(1)
     api.close()
     expect(await codeOf(api.verify('opaque'))).toBe('issuer_unavailable')
     expect(await codeOf(api.verify(await signToken()))).toBe('issuer_unavailable')
-    expect(issuers).toHaveBeenCalledTimes(1)
+    expect(resolve).toHaveBeenCalledTimes(1)
   })
 
   test('ends a load that runs', async () => {

@@ -3,32 +3,22 @@ import { describeFault } from '../../faults.ts'
 import { misconfigured } from '../../options/checks.ts'
 import type { IssuerSettings } from '../../options/issuer.ts'
 import type { Settings } from '../../options/settings.ts'
-import type { CallContext, Issuer, IssuerState } from '../../pipeline.ts'
+import type { CallContext, TrackedIssuer } from '../../pipeline.ts'
 import { fetchDocument, UpstreamFault } from '../../upstream/fetch-document.ts'
 import { documentsFingerprint, sourcesFingerprint } from '../../options/fingerprint.ts'
-import type { FetchedKeys, LoadKeys, Services, WantedKeys } from '../../parts.ts'
+import type { FetchedKeys, IssuerSources, LoadKeys, Services, WantedKeys } from '../../parts.ts'
 import { createKeySet, freshForMs, type KeySet } from './key-set.ts'
 import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
 import { createImportedKeys } from './imported-keys.ts'
 import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
-/** An issuer that can also be watched and stopped. */
-export interface TrackedIssuer extends Issuer {
-  /** Has what it takes to check tokens. @throws where that cannot be had */
-  readonly ready: (context: CallContext) => Promise<void>
-  readonly state: () => IssuerState
-  readonly stop: () => void
-}
-
-/** What is kept of an issuer while its other settings change. */
-export interface IssuerSources {
-  /** The settings that decide over the sources: equal settings make equal strings. */
-  readonly said: string
+/** An issuer's metadata and keys. */
+export interface Sources extends IssuerSources {
   readonly metadata: MetadataSource
   readonly keys: KeySet
 }
 
-export function createSources(issuer: IssuerSettings, settings: Settings, { tiers }: Services): IssuerSources {
+export function createSources(issuer: IssuerSettings, settings: Settings, { tiers }: Services): Sources {
   const metadata = createMetadataSource(issuer, {
     ...settings,
     tiers,
@@ -48,12 +38,12 @@ export function createSources(issuer: IssuerSettings, settings: Settings, { tier
     now: settings.now,
     emit: settings.emit,
   })
-  return { said: sourcesFingerprint(issuer), metadata, keys }
+  return { fingerprint: sourcesFingerprint(issuer), metadata, keys, weight: keys.weight, release: keys.release }
 }
 
 export function createIssuer(
   settings: IssuerSettings,
-  { said, metadata, keys }: IssuerSources,
+  { fingerprint, metadata, keys }: Sources,
   services: Services,
 ): TrackedIssuer {
   const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
@@ -79,7 +69,7 @@ export function createIssuer(
     clients,
     algorithms,
     profile,
-    sources: said,
+    sources: fingerprint,
     local,
     verifiesJwts,
     introspection: introspection?.start(services),

@@ -3,6 +3,7 @@ import {
   createResourceServer,
   introspect,
   type IntrospectionDialect,
+  resolveIssuers,
   type ResourceServerOptions,
 } from '../../../src/entry-points/index.ts'
 import { type IssuerSettings, parseIssuer } from '../../../src/options/issuer.ts'
@@ -351,9 +352,9 @@ describe('what a resolver answers is checked as strictly', () => {
     ['an unchecked audience without clients', { issuer: ISSUER, audience: null }],
     ['a symmetric algorithm', { issuer: ISSUER, jwt: { algorithms: ['HS256'] } }],
   ])('%s is the operator’s fault, and no token passes', async (_, answer) => {
-    const good = await fixture({ issuers: () => ({ issuer: ISSUER }) })
+    const good = await fixture({ issuers: resolveIssuers(() => ({ issuer: ISSUER })) })
     expect(await codeOf(good.api.verify(await signToken()))).toBe('accepted')
-    const bad = await fixture({ issuers: () => answer as { issuer: string } })
+    const bad = await fixture({ issuers: resolveIssuers(() => answer as { issuer: string }) })
     expect(await codeOf(bad.api.verify(await signToken(goodClaims({ exp: NOW + 100 }))))).toBe('issuer_unavailable')
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, type ResourceServer } from '../../../src/entry-points/index.ts'
+import { createResourceServer, resolveIssuers, type ResourceServer } from '../../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../../fixture/issuer.ts'
 import { saysWhatCame } from './what-came.ts'
 
@@ -120,7 +120,9 @@ describe('the document', () => {
   })
 
   test('names no issuers where a function answers for them', () => {
-    expect(serverFor({ issuers: () => undefined }).metadata()).not.toHaveProperty('authorization_servers')
+    expect(serverFor({ issuers: resolveIssuers(() => undefined) }).metadata()).not.toHaveProperty(
+      'authorization_servers',
+    )
   })
 
   test('takes additions, which win over what is derived', () => {

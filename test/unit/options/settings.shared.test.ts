@@ -96,7 +96,7 @@ const rows: readonly Row[] = [
   ...wrong('audience', 'a non-empty string', ['', '""'], [[], 'an array of 0'], ...NOT_TEXT),
   ...wrong(
     'issuers',
-    'an array of at least one trusted issuer, or a function',
+    'an array of at least one trusted issuer, or resolveIssuers(…)',
     [undefined, 'nothing'],
     [[], 'an array of 0'],
     [null, 'null'],
@@ -297,7 +297,7 @@ describe('bounds', () => {
   })
 })
 
-const audienceOf = ({ issuers }: Settings): unknown => typeof issuers !== 'function' && issuers[0]?.audience
+const audienceOf = ({ issuers }: Settings): unknown => !('start' in issuers) && issuers[0]?.audience
 
 describe('defaults', () => {
   test('are those of the contract', () => {
@@ -402,7 +402,7 @@ describe('what is given later changes nothing', () => {
     const parsed = settings({ audience, insecureHosts: hosts })
     audience.push('b')
     hosts.push('evil.internal')
-    expect(typeof parsed.issuers !== 'function' && parsed.issuers[0]?.audience).toEqual(new Set(['a']))
+    expect(!('start' in parsed.issuers) && parsed.issuers[0]?.audience).toEqual(new Set(['a']))
     expect(parsed.insecureHosts).toEqual(['idp.internal'])
   })
 })

@@ -7,6 +7,7 @@ import {
   googleTokenInfo,
   introspect,
   type IntrospectOptions,
+  resolveIssuers,
   type ResourceServerOptions,
 } from '../../../../src/entry-points/index.ts'
 import { CLIENT_ID, CLIENT_SECRET, ENDPOINT, SECRET_MARK } from '../../../fixture/introspection.ts'
@@ -221,7 +222,7 @@ describe('several issuers that introspect', () => {
 test('what a resolver answers is checked as strictly', async () => {
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: () => ({ issuer: ISSUER, introspection: introspect({ auth, cacheSeconds: -1 }) }),
+    issuers: resolveIssuers(() => ({ issuer: ISSUER, introspection: introspect({ auth, cacheSeconds: -1 }) })),
   })
   await expect(api.verify('opaque')).rejects.toMatchObject({
     code: 'issuer_unavailable',

@@ -5,6 +5,7 @@ import {
   introspect,
   type IntrospectOptions,
   type IssuerResolver,
+  resolveIssuers,
   type TrustedIssuer,
 } from '../../../../src/entry-points/index.ts'
 import {
@@ -55,7 +56,7 @@ function serving(issuers: readonly TrustedIssuer[] | IssuerResolver) {
   const clock = { ms: NOW_MS }
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers,
+    issuers: typeof issuers === 'function' ? resolveIssuers(issuers) : issuers,
     fetch: answering(upstream, endpoint),
     now: () => clock.ms,
   })

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { createResourceServer, introspect, type TrustedIssuer } from '../../../../src/entry-points/index.ts'
+import {
+  createResourceServer,
+  introspect,
+  resolveIssuers,
+  type TrustedIssuer,
+} from '../../../../src/entry-points/index.ts'
 import {
   answering,
   type Endpoint,
@@ -28,7 +33,7 @@ function serving(answer: (opaqueAsked: boolean) => TrustedIssuer, endpoint: Endp
   const clock = { ms: NOW_MS }
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: (hint) => answer(hint.opaque === true),
+    issuers: resolveIssuers((hint) => answer(hint.opaque === true)),
     fetch: answering(fakeUpstream(), endpoint),
     now: () => clock.ms,
   })

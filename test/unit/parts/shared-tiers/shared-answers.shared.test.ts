@@ -3,6 +3,7 @@ import {
   type CacheTier,
   introspect,
   memoryTier,
+  resolveIssuers,
   type ResourceServer,
   sharedTiers,
 } from '../../../../src/entry-points/index.ts'
@@ -67,11 +68,11 @@ async function resolving(
   const made = await introspecting({
     ...setup,
     server: {
-      issuers() {
+      issuers: resolveIssuers(() => {
         if (database.isDown) throw new Error('the database is down')
         const introspection = introspect({ endpoint: 'https://login.example.com/introspect', auth: 'none' })
         return { issuer: 'https://login.example.com', introspection }
-      },
+      }),
       tiers: sharedTiers([tier], { encryption: ENCRYPTION }),
     },
   })

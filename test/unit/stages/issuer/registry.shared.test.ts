@@ -1,5 +1,10 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { IssuerResolver, ResourceServerOptions, TrustedIssuer } from '../../../../src/entry-points/index.ts'
+import {
+  type IssuerResolver,
+  resolveIssuers,
+  type ResourceServerOptions,
+  type TrustedIssuer,
+} from '../../../../src/entry-points/index.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW, signingKey, signToken } from '../../../fixture/issuer.ts'
 import { codeOf, fixture, type Fixture } from '../../../fixture/server.ts'
 
@@ -11,11 +16,11 @@ function tokenOf(iss: unknown, changes: Record<string, unknown> = {}): Promise<s
 }
 
 /** Serves the same key from every issuer it is asked for. */
-async function tenantsFixture(issuers: IssuerResolver, options: Partial<ResourceServerOptions> = {}): Promise<Fixture> {
+async function tenantsFixture(resolve: IssuerResolver, options: Partial<ResourceServerOptions> = {}): Promise<Fixture> {
   const { jwk } = await signingKey()
   const calls: string[] = []
   const made = await fixture({
-    issuers,
+    issuers: resolveIssuers(resolve),
     async fetch(url) {
       calls.push(url)
       const { origin, pathname } = new URL(url)
@@ -460,10 +465,10 @@ describe('a resolver', () => {
   test('two tenants that share a kid are never mixed', async () => {
     const [mine, theirs] = await Promise.all([signingKey('ES256', 'mine'), signingKey('ES256', 'theirs')])
     const { api } = await fixture({
-      issuers: ({ iss = '' }) => ({
+      issuers: resolveIssuers(({ iss = '' }) => ({
         issuer: iss,
         jwt: { jwks: { keys: [{ ...(iss === ISSUER ? mine : theirs).jwk, kid: 'same' }] } },
-      }),
+      })),
     })
     const header = { kid: 'same' }
     expect(await codeOf(api.verify(await signToken(goodClaims(), header, mine)))).toBe('accepted')
@@ -532,7 +537,7 @@ describe('tenants are weighed', () => {
       kid: index === 0 ? jwk.kid : `key-${index}`.padEnd(1_024),
     }))
     const { api, upstream } = await fixture({
-      issuers: ({ iss = '' }) => ({ issuer: iss, jwt: { jwksUri: `${iss}/jwks` } }),
+      issuers: resolveIssuers(({ iss = '' }) => ({ issuer: iss, jwt: { jwksUri: `${iss}/jwks` } })),
       tokenCache: false,
     })
     const calls = vi.fn<(url: string) => void>()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { IssuerResolver, TrustedIssuer } from '../../../../src/entry-points/index.ts'
+import { type IssuerResolver, resolveIssuers, type TrustedIssuer } from '../../../../src/entry-points/index.ts'
 import { ISSUER, signToken } from '../../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../../fixture/server.ts'
 
@@ -8,12 +8,12 @@ const TEN_MINUTES_MS = 600_000
 test('who was trusted stays so while the resolver fails, and it is not asked for every request', async () => {
   let asked = 0
   let isDown = false
-  const issuers: IssuerResolver = () => {
+  const resolve: IssuerResolver = () => {
     asked++
     if (isDown) throw new Error('the database is down')
     return { issuer: ISSUER }
   }
-  const { api, clock, upstream } = await fixture({ issuers, tokenCache: false })
+  const { api, clock, upstream } = await fixture({ issuers: resolveIssuers(resolve), tokenCache: false })
   const token = await signToken()
   expect(await codeOf(api.verify(token))).toBe('accepted')
   isDown = true
@@ -32,11 +32,11 @@ test('who was trusted stays so while the resolver fails, and it is not asked for
 
 test('after invalidateAll nobody is trusted on an old answer', async () => {
   let isDown = false
-  const issuers: IssuerResolver = () => {
+  const resolve: IssuerResolver = () => {
     if (isDown) throw new Error('the database is down')
     return { issuer: ISSUER }
   }
-  const { api } = await fixture({ issuers })
+  const { api } = await fixture({ issuers: resolveIssuers(resolve) })
   const token = await signToken()
   expect(await codeOf(api.verify(token))).toBe('accepted')
   isDown = true
@@ -46,7 +46,7 @@ test('after invalidateAll nobody is trusted on an old answer', async () => {
 
 test('an answer to a question from before invalidateAll changes nothing after it', async () => {
   const answers: ((issuer: TrustedIssuer | undefined) => void)[] = []
-  const { api } = await fixture({ issuers: () => new Promise((resolve) => answers.push(resolve)) })
+  const { api } = await fixture({ issuers: resolveIssuers(() => new Promise((resolve) => answers.push(resolve))) })
   const token = await signToken()
   const before = codeOf(api.verify(token))
   await expect.poll(() => answers.length).toBe(1)
