@@ -132,6 +132,7 @@ export interface CacheTier {
 export interface CallContext {
   readonly signal?: AbortSignal
   readonly waitUntil?: (promise: Promise<unknown>) => void
+  readonly responseHeaders?: Headers
 }
 
 export interface ChallengeResponse {
@@ -153,6 +154,17 @@ interface CheckedIntrospection {
   readonly start: (services: Services) => Inquirer
 }
 
+interface CheckedIssuer<Sources extends IssuerSources> {
+  readonly identifier: string
+  readonly fingerprint: string
+  readonly createSources: (keysLoaded: () => void) => Sources
+  readonly create: (sources: Sources) => TrackedIssuer
+}
+
+interface CheckedResolver {
+  readonly start: <Sources extends IssuerSources>(stage: IssuerStage<Sources>) => IssuerRegistry
+}
+
 interface CheckedTiers {
   readonly start: (services: Pick<Services, 'now' | 'emit'>) => RunningTiers
 }
@@ -172,6 +184,14 @@ export interface ClientAuthentication {
   ) => void | Promise<void>
 }
 
+export type ClientCertificate =
+  | {
+      readonly der: Uint8Array
+    }
+  | {
+      readonly sha256: Uint8Array
+    }
+
 export interface Denial {
   readonly reason: string
   readonly scopes?: readonly string[]
@@ -182,7 +202,6 @@ interface Engine {
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
   readonly stop: () => void
-  readonly isShared: boolean
 }
 
 interface ErrorChallenge {
@@ -255,6 +274,7 @@ export interface IntrospectOptions {
 }
 
 export interface Introspection {
+  readonly kind: 'introspection'
   readonly check: (option: string, surroundings: IntrospectionSurroundings) => CheckedIntrospection
 }
 
@@ -290,6 +310,15 @@ interface Issuer {
   readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
 }
 
+interface IssuerRegistry {
+  readonly find: (issuer: Unverified<string>, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
+  readonly findForOpaque: (token: string, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
+  readonly trusts: (issuer: Issuer) => boolean
+  readonly all: () => readonly TrackedIssuer[]
+  readonly forgetAnswers: () => void
+  readonly stop: () => void
+}
+
 export type IssuerResolver = (
   hint:
     | {
@@ -302,6 +331,20 @@ export type IssuerResolver = (
       },
   context: CallContext,
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
+
+interface IssuerSources {
+  readonly fingerprint: string
+  readonly weight: () => number
+  readonly release: () => void
+}
+
+interface IssuerStage<Sources extends IssuerSources> {
+  readonly now: () => number
+  readonly emit: (event: BearwardEvent) => void
+  readonly timeoutMs: number
+  readonly maxStaleMs: number
+  readonly check: (answer: unknown, option: string) => CheckedIssuer<Sources>
+}
 
 export interface IssuerState {
   readonly issuer: string
@@ -409,10 +452,16 @@ interface PublishedKeys extends UsableKeys {
   readonly extraMs?: number | undefined
 }
 
+export type RequestHeaders =
+  | Headers
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | ((name: string) => readonly string[])
+
 export interface RequestView {
   readonly method: string
   readonly url: string
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly headers: RequestHeaders
+  readonly certificate?: () => ClientCertificate | undefined
   readonly form?: () => Promise<URLSearchParams>
 }
 
@@ -423,6 +472,11 @@ export interface Requirement<Claims = unknown> {
 
 interface RequirementContext {
   readonly nowMs: number
+}
+
+export interface ResolvedIssuers {
+  readonly kind: 'issuers'
+  readonly check: (option: string) => CheckedResolver
 }
 
 export interface ResourceServer<Claims = JwtClaims> {
@@ -447,7 +501,7 @@ export interface ResourceServer<Claims = JwtClaims> {
 export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefined = undefined> {
   readonly resource: string
   readonly audience?: string | readonly string[] | undefined
-  readonly issuers: readonly TrustedIssuer[] | IssuerResolver
+  readonly issuers: readonly TrustedIssuer[] | ResolvedIssuers
   readonly clockToleranceSeconds?: number | undefined
   readonly maxTokenBytes?: number | undefined
   readonly form?: boolean | undefined
@@ -469,7 +523,7 @@ interface RunningTiers {
   readonly spread: number | undefined
   readonly shareKeys: (fetchKeys: FetchKeys, sharing: KeySharing) => LoadKeys
   readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
-  readonly shareAnswers: () => SharedAnswers | undefined
+  readonly answers: SharedAnswers | undefined
 }
 
 interface SchemaIssue {
@@ -547,6 +601,7 @@ interface SharedMetadata<T> {
 }
 
 export interface SharedTiers {
+  readonly kind: 'tiers'
   readonly check: (option: string) => CheckedTiers
 }
 
@@ -589,6 +644,12 @@ export interface TokenCacheOptions {
   readonly maxAgeSeconds?: number | undefined
 }
 
+interface TrackedIssuer extends Issuer {
+  readonly ready: (context: CallContext) => Promise<void>
+  readonly state: () => IssuerState
+  readonly stop: () => void
+}
+
 export interface TrustedIssuer {
   readonly issuer: string
   readonly audience?: string | readonly string[] | null | undefined
@@ -602,6 +663,10 @@ export interface TrustedIssuer {
     | undefined
   readonly jwt?: JwtOptions | false | undefined
   readonly introspection?: Introspection | undefined
+}
+
+type Unverified<T> = T & {
+  readonly [unverified]: true
 }
 
 export interface UpstreamRequest {
@@ -703,8 +768,12 @@ export declare function privateKeyJwt(options: {
   readonly keyId?: string
 }): ClientAuthentication
 
+export declare function resolveIssuers(resolve: IssuerResolver): ResolvedIssuers
+
 export declare function scope(...names: readonly [string, ...string[]]): Requirement
 
 export declare function sharedTiers(tiers: readonly CacheTier[], options?: SharedTiersOptions): SharedTiers
 
 export declare function tlsClientAuth(options: { readonly clientId: string }): ClientAuthentication
+
+declare const unverified: unique symbol

@@ -38,6 +38,7 @@ type AuthorizationDetail = JsonObject & {
 interface CallContext {
   readonly signal?: AbortSignal
   readonly waitUntil?: (promise: Promise<unknown>) => void
+  readonly responseHeaders?: Headers
 }
 
 interface ChallengeResponse {
@@ -49,6 +50,14 @@ interface ChallengeResponse {
     readonly code?: string
   }
 }
+
+type ClientCertificate =
+  | {
+      readonly der: Uint8Array
+    }
+  | {
+      readonly sha256: Uint8Array
+    }
 
 interface Denial {
   readonly reason: string
@@ -105,10 +114,16 @@ interface ProtectedResourceMetadata {
   readonly [member: string]: unknown
 }
 
+type RequestHeaders =
+  | Headers
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | ((name: string) => readonly string[])
+
 interface RequestView {
   readonly method: string
   readonly url: string
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly headers: RequestHeaders
+  readonly certificate?: () => ClientCertificate | undefined
   readonly form?: () => Promise<URLSearchParams>
 }
 

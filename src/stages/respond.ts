@@ -17,7 +17,7 @@ export interface ChallengeSettings {
 }
 
 /** An authentication scheme, and what each of its challenges says. */
-export interface ChallengeScheme {
+interface ChallengeScheme {
   readonly name: string
   readonly parameters: Readonly<Record<string, string>>
 }

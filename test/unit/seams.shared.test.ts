@@ -218,37 +218,36 @@ describe('the schemes of bindings', () => {
     expect(await challengeFor(api.authenticate(request('Proof', 'a'.repeat(20_000))))).toMatch(/^Bearer, Proof error=/)
   })
 
-  test('take no parameter that would break the field or say something else', () => {
+  test('take no parameter that would break the field or say something else', async () => {
     const error = new BearwardError('binding_mismatch', 'x', {
       challenge: { scheme: 'Bearer', parameters: { 'a b': 'c', error: 'none', good: 'yes', line: 'a\r\nb' } },
     })
-    return serverWith().then((api) => {
-      const field = api.challenge(error).headers['WWW-Authenticate']
-      expect(field).toMatch(/^Bearer error="invalid_token", error_description="[^"]*", good="yes"$/)
-    })
+    const field = (await serverWith()).challenge(error).headers['WWW-Authenticate']
+    expect(field).toMatch(/^Bearer error="invalid_token", error_description="[^"]*", good="yes"$/)
   })
 })
 
-describe('an observer', () => {
-  function recording(): {
-    readonly observer: Observer
-    readonly seen: string[]
-    readonly contexts: Set<CallContext | undefined>
-  } {
-    const seen: string[] = []
-    const contexts = new Set<CallContext | undefined>()
-    const observer: Observer = {
-      passed(stage, _, context) {
-        seen.push(stage)
-        contexts.add(context)
-      },
-      refused(error) {
-        seen.push(`refused ${(error as BearwardError).code}`)
-      },
-    }
-    return { observer, seen, contexts }
+/** An observer, and what it saw. */
+function recording(): {
+  readonly observer: Observer
+  readonly seen: string[]
+  readonly contexts: Set<CallContext | undefined>
+} {
+  const seen: string[] = []
+  const contexts = new Set<CallContext | undefined>()
+  const observer: Observer = {
+    passed(stage, _, context) {
+      seen.push(stage)
+      contexts.add(context)
+    },
+    refused(error) {
+      seen.push(`refused ${(error as BearwardError).code}`)
+    },
   }
+  return { observer, seen, contexts }
+}
 
+describe('an observer', () => {
   test('sees each stage of a call in order, and that a cached token skips verification', async () => {
     const { observer, seen, contexts } = recording()
     const api = await serverWith({ observer })
@@ -287,9 +286,9 @@ describe('an observer', () => {
       passed: () => {
         throw new Error('observer')
       },
-      refused: (async () => {
+      refused: async () => {
         throw new Error('observer')
-      }) as Observer['refused'],
+      },
     }
     const api = await serverWith({ observer })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
@@ -297,9 +296,10 @@ describe('an observer', () => {
   })
 })
 
-describe('a requirement', () => {
-  const isOffice: Requirement = (_, { nowMs }) => (nowMs === NOW_MS ? granted : deny('out of hours'))
+const isOffice: Requirement = (_, { nowMs }) => (nowMs === NOW_MS ? granted : deny('out of hours'))
+const stronger: Requirement = () => deny('too weak', { parameters: { acr_values: 'gold', max_age: '60' } })
 
+describe('a requirement', () => {
   test('reads the clock of the resource server, within others too', async () => {
     const api = await serverWith()
     const token = await api.verify(await signToken())
@@ -309,7 +309,6 @@ describe('a requirement', () => {
   test('that denies may tell the client more than scopes', async () => {
     const api = await serverWith()
     const token = await api.verify(await signToken())
-    const stronger: Requirement = () => deny('too weak', { parameters: { acr_values: 'gold', max_age: '60' } })
     const error = await refusalOf((async () => api.authorize(token, stronger))())
     expect(error.code).toBe('access_denied')
     expect(api.challenge(error)).toMatchObject({
