@@ -29,42 +29,42 @@ import { requireTimely } from './token/access-token.ts'
 import { createScopeExpansion, createScopeReader, rememberScopes } from './token/scopes.ts'
 import type { SchemaOutput, StandardSchemaV1 } from './token/standard-schema.ts'
 
-/** The claims that come out of a schema, or plain JSON without one. */
+/** The claims of a token: the output of the schema, or plain JSON without one. */
 export type ClaimsOf<Schema> = Schema extends StandardSchemaV1 ? SchemaOutput<Schema> : JwtClaims
 
-/** Protects one resource. Make one for a process or isolate and share it: it holds the keys and the verified tokens. */
+/** Protects one resource. Make one for each process or isolate and share it: it caches the keys and the verified tokens. */
 export interface ResourceServer<Claims = JwtClaims> {
-  /** Validates a bare token, as it comes from a queue, a WebSocket or gRPC. @throws {BearwardError} */
+  /** Validates a token without a request, as a queue, a WebSocket or gRPC brings it. @throws {BearwardError} */
   verify(token: string, context?: CallContext): Promise<AccessToken<Claims>>
   /** Finds and validates the token of a request. @throws {BearwardError} */
   authenticate(request: Request | RequestView, context?: CallContext): Promise<AccessToken<Claims>>
   /** Throws the denial of a token that does not permit the operation. @throws {BearwardError} scope_insufficient, access_denied */
   authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void
-  /** Turns an error into the answer for the client. An error that is not bearward's own is a 500. */
+  /** Turns an error into the answer for the client. Any error that is not bearward's becomes a 500. */
   challenge(
     error: unknown,
     context?: { readonly requirement?: Pick<Requirement, 'scopes'> | undefined },
   ): ChallengeResponse
   /** The protected resource metadata. @see RFC 9728 §2 */
   metadata(): ProtectedResourceMetadata
-  /** Path and query at which to serve `metadata()`; `undefined` where it is not advertised. @see RFC 9728 §3.1 */
+  /** Path and query at which the application serves `metadata()`; `undefined` where it is switched off. @see RFC 9728 §3.1 */
   readonly metadataPath: string | undefined
   /**
-   * Resolves when every listed issuer has what it takes to check its tokens, be it keys or metadata; rejects naming the ones
-   * that have not. Stale keys count.
+   * Resolves when each listed issuer has the keys or the metadata that its tokens need. Stale keys count. Rejects with the names of
+   * the issuers that lack them.
    * @throws {BearwardError} issuer_unavailable
    */
   ready(context?: CallContext): Promise<void>
-  /** Forgets that a token was verified, and any answer about it, in the shared tiers too: its next use is verified anew. */
+  /** Forgets a verified token and the issuer's answers about it, in the shared tiers too. Its next use is verified again. */
   invalidate(token: string): Promise<void>
   /**
-   * Forgets every verified token, every introspection answer, and what an issuer resolver answered. Answers that are in a
-   * shared tier by now are not taken from there any more by this process; others go on with them until they are too old.
+   * Forgets all verified tokens, all introspection answers and all answers of an issuer resolver. From now on this process ignores
+   * older answers in the shared tiers. Other processes use them until they expire.
    */
   invalidateAll(): Promise<void>
-  /** The state of every issuer at hand, for a health page. */
+  /** The state of each known issuer, for a health page. */
   snapshot(): IssuerState[]
-  /** Ends what runs in the background. No token is accepted from then on: `issuer_unavailable`. */
+  /** Stops all background work. From then on every token is refused with `issuer_unavailable`. */
   close(): void
 }
 
@@ -101,7 +101,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   )
   const extracting = { ...settings, schemes: createSchemes(ofBindings.map(({ name }) => name)) }
   const verifying = { ...settings, toScopes }
-  // Requirements read the time when they need it: most do not.
+  // Few requirements read the time.
   const clock = Object.freeze({
     get nowMs() {
       return now()
@@ -114,7 +114,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   }
   let closed = false
 
-  /** extract … constrain */
+  /** Runs the stages from extract to constrain. */
   async function admit(
     present: () => Presentation | Promise<Presentation>,
     context: CallContext,
@@ -135,14 +135,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     }
   }
 
-  /**
-   * classify → issuer → verify. A cached token skips verification and nothing else: its time, its issuer and its key are
-   * checked again.
-   */
+  /** Returns the verified token of a presentation. A cached token skips verification; its time, issuer and key are checked again. */
   function validate(presentation: Presentation): AccessToken<Claims> | Promise<AccessToken<Claims>> {
     if (closed) throw new BearwardError('issuer_unavailable', 'this resource server was closed')
     const nowMs = now()
-    // Before anybody is asked: without a time, what is asked for could not be kept.
+    // Checked before any request: without a time, no answer could be cached.
     requireTime(nowMs)
     const { token, context } = presentation
     const cached = verified.get(token)
@@ -185,7 +182,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return accessToken
   }
 
-  /** Where the issuer wants to be asked about every token, a valid signature is half of an answer. */
+  /** Asks the issuer about a verified JWT too, where its introspection has `use: 'always'`. */
   function confirm(
     token: string,
     jwt: AccessToken<Claims>,
@@ -195,7 +192,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return issuer.introspection?.use === 'always' ? issuer.introspection.confirm(token, jwt, issuer, context) : jwt
   }
 
-  /** @throws {BearwardError} the denial, which is an event too */
+  /** Holds a token against a requirement, and reports a denial. */
   function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
     try {
       authorizeToken(token, requirement, clock)
@@ -226,7 +223,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   }
 
   function watchKeys(event: BearwardEvent): void {
-    // Headers are forgotten with the keys that they came with, so that those of old keys do not pile up.
+    // New keys bring new headers. Those of old keys are dropped with them.
     if (event.type === 'keys_loaded') headers.forgetAll()
     emit(event)
   }
@@ -237,7 +234,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return engine
   }
 
-  /** The issuer that would be asked about a token; `undefined` where there is none. @throws where that cannot be found out */
+  /** Finds the issuer of a token; `undefined` where it has none. @throws {BearwardError} issuer_unavailable */
   async function ownerOf(token: string): Promise<Issuer | undefined> {
     try {
       const classified = classifyToken({ token, scheme: 'Bearer', request: undefined })
@@ -304,12 +301,12 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   }
 }
 
-/** An observer's fault must not become a request's fault. */
+/** Calls an observer. Its fault must not become a request's fault. */
 function tryTo(work: () => unknown): void {
   try {
     isAsync(work())
   } catch {
-    // Nobody is left to tell.
+    // There is no place to report it.
   }
 }
 

@@ -1,4 +1,5 @@
 import { BearwardError, quote, maskUserInfo } from '../errors.ts'
+import { isFurtherParameter } from '../parse/challenge-parameter.ts'
 import { isObject } from '../parse/json.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 
@@ -104,17 +105,14 @@ export const scopeName: Check<string> = (value, option) => {
   return value
 }
 
-// RFC 9110 §5.6.2; the others are bearward's own.
-const PARAMETER_NAME = /^(?!(?:realm|error|error_description|scope|resource_metadata)$)[\w!#$%&'*+.^`|~-]+$/
-
 /** Further parameters of a challenge, as a frozen copy. @see RFC 9110 §11.2 */
 export const challengeParameters: Check<Readonly<Record<string, string>>> = (value, option) => {
   if (!isObject(value)) throw misconfigured(option, show(value), 'an object of strings')
-  const entries = Object.entries(value).map(([name, each]) => {
-    if (!PARAMETER_NAME.test(name)) throw misconfigured(option, quote(name), 'names of parameters that are free')
-    return [name, headerText(each, `${option}.${name}`)]
-  })
-  return Object.freeze(Object.fromEntries(entries) as Record<string, string>)
+  for (const [name, each] of Object.entries(value)) {
+    if (isFurtherParameter(name, each)) continue
+    throw misconfigured(option, quote(name), 'names that bearward does not send itself, with printable ASCII values')
+  }
+  return Object.freeze({ ...value } as Record<string, string>)
 }
 
 export function functionOf<T>(): Check<T> {

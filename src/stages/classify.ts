@@ -11,8 +11,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 /**
  * Tells a JWT from an opaque token by its shape alone, and takes a JWT apart. Nothing in the result may be believed.
  *
- * @throws {BearwardError} credentials_malformed for a request and token_malformed for a bare token that has characters which no
- *   token has; token_malformed, claim_missing, issuer_untrusted
+ * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted; credentials_malformed, where a request's token has
+ *   forbidden characters
  * @see RFC 7516 §9 on telling JWS from JWE
  */
 export function classifyToken(
@@ -26,26 +26,30 @@ export function classifyToken(
   return classifyParsed(token, jws)
 }
 
-/** The parts of a token that has the shape of a JWT, or what is wrong with one of them; `undefined` for any other token. */
+/** Takes a token apart that has the shape of a JWT, or says what is wrong with it; `undefined` for any other token. */
 export function parseJws(token: string, known?: KnownHeaders): CompactJws | CompactFault | undefined {
   return countDots(token) === 2 && token.startsWith('e') ? parseCompact(token, known) : undefined
 }
 
-/** As `classifyToken`, of a token that `parseJws` looked at. @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted */
+/**
+ * Classifies a token by what `parseJws` made of it. Does not check its characters.
+ *
+ * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
+ */
 export function classifyParsed(token: string, jws: ReturnType<typeof parseJws>): UnverifiedJwt | OpaqueToken {
   if (jws) return readUnverifiedJws(token, jws)
   const dots = countDots(token)
-  // Some libraries write an unsecured JWT without the last dot. As an opaque token it would go to an issuer.
+  // Some libraries write an unsecured JWT without the last dot. It must not reach an issuer as an opaque token.
   if (dots === 1 && isHeaderBeforeDot(token)) {
     throw malformed('it is an unsecured JWT, two parts without a signature: have the issuer sign it')
   }
-  // A header's base64url begins with `e`, as its JSON begins with `{`. White space or a byte-order mark before it would make an
-  // opaque token of the JWT, and a lenient endpoint would answer for it.
+  // A header's base64url begins with `e`, as its JSON begins with `{`. With white space or a byte-order mark before it, a JWT would
+  // count as opaque, and a lenient endpoint could call it active.
   if (dots > 1 && !token.startsWith('e') && isHeaderBeforeDot(token)) {
     throw malformed('its header is not strict base64url over a strict JSON object')
   }
   if (dots < 2 || !token.startsWith('e')) return { kind: 'opaque', token }
-  // A lenient endpoint might read a JWT out of it, past all that is checked here.
+  // A lenient endpoint could read a JWT out of it that was not checked here.
   throw malformed(
     dots === 4 ? 'it has five parts: encrypted tokens (JWE) are not accepted' : 'it has neither one part nor three',
   )

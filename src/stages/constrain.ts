@@ -5,9 +5,9 @@ import type { AccessToken, Presentation } from '../pipeline.ts'
 type BoundToken = Pick<AccessToken<unknown>, 'confirmation'>
 
 /**
- * Lets a bound token pass only with the proof of its sender, which the bindings check, and under its binding's scheme. Taken as a
- * plain bearer token it would be a stolen token's way in. Without a binding for each of its confirmation methods it is refused.
- * Answers with a promise only where a binding does.
+ * Checks the sender of a bound token. Each of its confirmation methods needs a binding that proves it, and the client must use
+ * that binding's scheme: a thief could otherwise send a stolen token as a plain bearer token. Returns a promise only for a bound
+ * token.
  *
  * @throws {BearwardError} binding_mismatch
  * @see RFC 7800 §3, RFC 9449 §7.1 and §7.2, RFC 8705 §3
@@ -29,7 +29,7 @@ export function requireBinding<Token extends BoundToken>(
     throw mismatch(`the token is bound to its sender (\`cnf\`: ${named}), which cannot be checked here`)
   }
   const schemes = own.flatMap((binding) => binding.scheme ?? [])
-  // A downgrade, in either direction.
+  // No downgrade: neither a bound token under Bearer, nor a bearer token under a scheme of proofs.
   if (!(schemes.length === 0 ? scheme === 'Bearer' : schemes.every((each) => each === scheme))) {
     throw mismatch(`the token came with the scheme ${scheme}, expected ${schemes.join(' and ') || 'Bearer'}`)
   }

@@ -10,13 +10,13 @@ export interface ExtractSettings {
   readonly schemes: Schemes
 }
 
-/** The authentication schemes under which this server takes tokens. */
+/** The authentication schemes that this server accepts. */
 export interface Schemes {
-  /** From lower case to the spelling that a `Presentation` and a challenge have. */
+  /** Name in lower case → its spelling in presentations and challenges. */
   readonly spelled: ReadonlyMap<string, string>
-  /** Matches a value that hides one of them behind another scheme. */
+  /** Matches a header value with one of them behind another scheme. */
   readonly hidden: RegExp
-  /** Matches a value that begins with one of them, and no space after it. */
+  /** Matches a header value that begins with one of them, without a space after it. */
   readonly unspaced: RegExp
 }
 
@@ -26,7 +26,7 @@ const FORM_MS = 10_000
 const MAY_HAVE_FORM = new Set(['POST', 'PUT', 'PATCH'])
 const ANOTHER_CREDENTIAL = /,[ \t]*[A-Za-z][A-Za-z0-9-]*[ \t]+\S/
 
-/** `Bearer`, and the schemes that the bindings bring. */
+/** Makes the schemes: `Bearer` and those of the bindings. */
 export function createSchemes(ofBindings: readonly string[]): Schemes {
   const names = ['Bearer', ...ofBindings]
   const any = `(${names.join('|')})`
@@ -38,8 +38,8 @@ export function createSchemes(ofBindings: readonly string[]): Schemes {
 }
 
 /**
- * Finds the one credential of a request: in the `Authorization` header, or in a form body where that is switched on.
- * The query string is never looked at. `classify` checks the characters of the token.
+ * Finds the one credential of a request: in the `Authorization` header or, where the option `form` is on, in a form body. Never
+ * reads the query string. `classify` checks the characters of the token.
  *
  * @throws {BearwardError} credentials_missing, credentials_malformed, credentials_ambiguous, token_too_large
  * @see RFC 6750 §2, RFC 9110 §11.4
@@ -56,7 +56,7 @@ export function extractCredential(
 }
 
 /**
- * Takes a token that came without a request, out of a queue or a WebSocket message. `classify` checks its characters.
+ * Takes a token without a request, as a queue or a WebSocket message carries it. `classify` checks its characters.
  *
  * @throws {BearwardError} token_malformed, token_too_large
  */
@@ -129,7 +129,7 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
   const space = value.indexOf(' ')
   const scheme = spelled.get((space < 0 ? value : value.slice(0, space)).toLowerCase())
   if (scheme === undefined) {
-    // Other schemes are somebody else's; but one that hides a second credential behind it is no clear request.
+    // Other schemes belong to other code. But a second credential behind one makes the request ambiguous.
     if (hidden.test(value)) throw severalCredentials()
     const named = unspaced.exec(value)?.[1]
     if (named !== undefined) {
@@ -155,7 +155,7 @@ function severalCredentials(scheme = 'Bearer'): BearwardError {
   return new BearwardError('credentials_ambiguous', what, { challenge: { scheme } })
 }
 
-/** Takes SP and HTAB off both ends: RFC 9110 §5.5 knows no other white space. A loop, since `/[ \t]+$/` is quadratic. */
+/** Removes SP and HTAB at both ends (RFC 9110 §5.5). A loop, since `/[ \t]+$/` takes quadratic time. */
 function trim(value: string): string {
   let start = 0
   let end = value.length

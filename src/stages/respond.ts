@@ -1,5 +1,6 @@
 import { BearwardError, type Needed, outcomeOf } from '../errors.ts'
 import { isA } from '../faults.ts'
+import { isFurtherParameter } from '../parse/challenge-parameter.ts'
 
 /** The whole answer for a client: status, every header field, and a body to be sent as JSON. */
 export interface ChallengeResponse {
@@ -24,15 +25,15 @@ interface ChallengeScheme {
 
 const OWN_HEADERS = {
   'Content-Type': 'application/json',
-  // Answers to credentials are nobody else's business, least of all a shared cache's.
+  // No shared cache may keep an answer to credentials.
   'Cache-Control': 'private, no-store',
-  // A browser's script sees these fields only where they are exposed.
+  // Scripts in browsers read these fields only if they are exposed.
   'Access-Control-Expose-Headers': 'WWW-Authenticate, Retry-After',
 }
 
 /**
- * Turns any error into an answer. What is not bearward's own is a 500 and says nothing; an outage is a 503 without a
- * challenge.
+ * Turns any error into an answer. An outage is a 503 without a challenge. An error that is not bearward's is a 500 that says
+ * nothing about it.
  *
  * @see RFC 6750 §3, RFC 9110 §11.6.1
  */
@@ -45,7 +46,7 @@ export function buildChallenge(
     const answer = isA(error, BearwardError) && answerTo(error, needed, settings)
     if (answer) return answer
   } catch {
-    // A proxy, or an error that somebody wrote on.
+    // The error is a proxy, or the application wrote on it.
   }
   return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
 }
@@ -62,13 +63,13 @@ function answerTo(
   settings: ChallengeSettings,
 ): ChallengeResponse | undefined {
   const { code } = error
-  // Not what else the error says: whoever caught it may have written on it.
+  // The table decides, not the error's other members: the application may have written on them.
   const outcome = outcomeOf(code)
   if (!outcome) return undefined
   const { status, error: wire, description } = outcome
   const body = wire ? { code, error: wire, error_description: description } : { code, error_description: description }
   if (status === 503) return { status, headers: { ...OWN_HEADERS, 'Retry-After': retryAfter(error) }, body }
-  // Where no token helps, none is asked for.
+  // A challenge asks for another token. It is left out where no token helps.
   const helpsNothing = code === 'access_denied' && !error.challenge?.parameters
   if (status === 500 || helpsNothing) return { status, headers: { ...OWN_HEADERS }, body }
 
@@ -90,21 +91,15 @@ function answerTo(
   return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges.join(', ') }, body }
 }
 
-// RFC 9110 §5.6.2 and §5.6.4; those that the answer has anyway are nobody else's.
-const PARAMETER = /^(?!(?:realm|error|error_description|scope|resource_metadata)$)[\w!#$%&'*+.^`|~-]+$/
-const PRINTABLE = /^[\x20-\x7e]*$/
-
+/** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
 function furtherParameters(error: BearwardError): readonly (readonly [string, string])[] {
-  // Whoever caught the error may have written on it.
-  return Object.entries(error.challenge?.parameters ?? {}).filter(
-    ([name, value]) => PARAMETER.test(name) && typeof value === 'string' && PRINTABLE.test(value),
-  )
+  return Object.entries(error.challenge?.parameters ?? {}).filter(([name, value]) => isFurtherParameter(name, value))
 }
 
-// A requirement may be any function, with any property: nothing else gets into the header. RFC 6749 §3.3.
+// Requirements are the application's functions, and `scopes` may hold anything. Only scope names reach the header: RFC 6749 §3.3.
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/
 
-/** The scopes that the operation needs: neither what is missing nor what was granted. */
+/** All scopes that the operation needs, whether the token has them or not. */
 function scopeOf(error: BearwardError, needed: Needed | undefined): string | undefined {
   const named: unknown = error.scopes ?? (error.requirement ?? needed)?.scopes
   if (!Array.isArray(named)) return undefined
@@ -117,9 +112,9 @@ function retryAfter({ retryAfterSeconds: seconds = 1 }: BearwardError): string {
   return seconds >= 1 && Number.isFinite(seconds) ? String(Math.ceil(seconds)) : '1'
 }
 
-/** As it may stand in a quoted string. @see RFC 9110 §5.6.4 */
+/** Escapes a value for a quoted string. @see RFC 9110 §5.6.4 */
 function escape(value: string): string {
-  // Nearly no value needs it.
+  // Few values need it.
   return /["\\]/.test(value) ? value.replace(/["\\]/g, String.raw`\$&`) : value
 }
 

@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
   'errors.ts': {},
   'faults.ts': { values: ['errors.ts'] },
   runtime: { values: ['errors.ts'] },
-  parse: { values: ['errors.ts'] },
+  parse: { values: ['errors.ts', 'faults.ts', 'runtime'] },
   // The types that pass from stage to stage.
   'pipeline.ts': { types: ['errors.ts', 'parse'] },
   token: { values: ['errors.ts', 'faults.ts', 'runtime', 'parse'], types: ['pipeline.ts'] },
@@ -41,7 +41,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
   'stages/verify': { values: ['errors.ts', 'token', 'jws'], types: ['pipeline.ts', 'options'] },
   'stages/constrain': { values: ['errors.ts'], types: ['pipeline.ts', 'parts.ts'] },
   'stages/authorize': { values: ['errors.ts', 'runtime', 'parse', 'options'], types: ['pipeline.ts'] },
-  'stages/respond': { values: ['errors.ts', 'faults.ts'] },
+  'stages/respond': { values: ['errors.ts', 'faults.ts', 'parse'] },
   // The parts. No part imports a stage or another part.
   'parts/introspection': {
     values: ['errors.ts', 'faults.ts', 'runtime', 'parse', 'token', 'jws', 'options', 'upstream'],
@@ -92,7 +92,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
       'resource-server.ts',
       'frameworks',
     ],
-    types: ['pipeline.ts', 'token', 'parts.ts', 'options', 'stages/respond'],
+    types: ['parse', 'pipeline.ts', 'token', 'parts.ts', 'options', 'stages/respond'],
   },
 }
 
