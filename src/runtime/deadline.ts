@@ -43,7 +43,7 @@ export function waitWithin<T, Late = never>(work: T | PromiseLike<T>, deadline: 
     Promise.resolve(work).then(
       (result) => {
         end()
-        resolve(result)
+        return resolve(result)
       },
       (fault: unknown) => {
         end()

@@ -72,8 +72,8 @@ describe('the fingerprint of terms', () => {
 
   test('is equal for equal settings, though credentials change', () => {
     expect(termsFingerprint(described(), { ...asking })).toBe(terms)
-    const authenticate = (): void => {}
-    expect(termsFingerprint(described(), { ...asking, auth: { ...asking.auth, authenticate } })).toBe(terms)
+    const auth = { ...asking.auth, authenticate: () => {} }
+    expect(termsFingerprint(described(), { ...asking, auth })).toBe(terms)
   })
 
   test.each<[string, Partial<Described>]>([
