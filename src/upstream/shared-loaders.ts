@@ -9,6 +9,8 @@ export interface SharedLoaders<T> {
   /** Later callers do not join what runs for this key now. */
   readonly forget: (key: string) => void
   readonly forgetAll: () => void
+  /** Whether a load runs, be it one that nobody joins any more. */
+  readonly busy: () => boolean
   readonly stop: () => void
 }
 
@@ -71,6 +73,7 @@ export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByK
     join: async (key, context) => loaderFor(key).join(context),
     forget,
     forgetAll: () => [...running.keys()].forEach(forget),
+    busy: () => [...running.values(), ...forgotten].some((loader) => loader.busy()),
     stop() {
       for (const loader of [...running.values(), ...forgotten]) loader.stop()
       running.clear()

@@ -3,9 +3,9 @@ import { type BearwardError, shareError } from '../errors.ts'
 import type { ReadToken } from '../token/access-token.ts'
 import { createForgetting } from '../token/forgetting.ts'
 
-/** What an issuer's answer came to: a token, or why it was refused. */
+/** What an issuer's answer comes to: a token, or why it was refused. */
 export interface Verdict {
-  /** The settings under which it was reached; under others it is none. */
+  /** The settings under which it was reached. Under others it does not count. */
   readonly terms: string
   /** Bytes that it takes in memory. */
   readonly weight: number
@@ -15,15 +15,15 @@ export interface Verdict {
 }
 
 /** Keeps verdicts by the whole token. Refusals live in a part of their own, so that junk cannot push out good tokens. */
-export interface AnswerCache {
-  /** A verdict that is no older than its kind may be; accepted ones by `lifeMs`. */
+export interface VerdictCache {
+  /** Returns a verdict that is young enough: an accepted one up to `lifeMs`, a refusal up to ten seconds. */
   readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
   /** Keeps a verdict; an accepted one unless its token was forgotten since `epoch`. */
   readonly set: (token: string, verdict: Verdict, epoch?: number) => void
-  /** Whether a verdict is newer than what this process was told last, however long ago. */
+  /** Whether a verdict is newer than the one that is kept, however old that is. */
   readonly isNews: (token: string, verdict: Verdict) => boolean
-  /** Keeps an answer that others had, where it is newer than what is kept: while the endpoint is down it may serve. */
-  readonly bridge: (token: string, verdict: Verdict, epoch: number) => void
+  /** Keeps another process's verdict where it is newer than the one that is kept: while the endpoint is down it may serve. */
+  readonly keepStale: (token: string, verdict: Verdict, epoch: number) => void
   /** To be read before an issuer is asked whose answer is to be kept. */
   readonly epoch: () => number
   /** Whether a token was forgotten since `epoch`. */
@@ -43,7 +43,7 @@ function weigh({ weight }: Verdict, token: string): number {
   return token.length + weight + OVERHEAD_BYTES
 }
 
-export function createAnswerCache(now: () => number): AnswerCache {
+export function createVerdictCache(now: () => number): VerdictCache {
   // Made when first used: it takes memory for as many entries as it may hold.
   let kept: Readonly<Record<'accepted' | 'refused', LRUCache<string, Verdict>>> | undefined
   const forgetting = createForgetting()
@@ -81,7 +81,7 @@ export function createAnswerCache(now: () => number): AnswerCache {
     },
     set,
     isNews,
-    bridge(token, verdict, since) {
+    keepStale(token, verdict, since) {
       if (verdict.accepted && isNews(token, verdict)) set(token, verdict, since)
     },
     epoch: forgetting.epoch,

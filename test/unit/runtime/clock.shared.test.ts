@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { requireTimely } from '../../../src/token/access-token.ts'
 import { createClock, requireTime } from '../../../src/runtime/clock.ts'
 import { memoryTier } from '../../../src/entry-points/index.ts'
-import { createAnswerCache } from '../../../src/upstream/verdict-cache.ts'
+import { createVerdictCache } from '../../../src/upstream/verdict-cache.ts'
 import { CircuitOpen, createCircuit } from '../../../src/upstream/circuit.ts'
 import { createConcurrencyLimit, LimitReached } from '../../../src/upstream/concurrency-limit.ts'
 import { createSharedCache, sharedName } from '../../../src/parts/shared-tiers/shared-cache.ts'
@@ -125,7 +125,7 @@ describe('without a time', () => {
 
   test('no remembered token and no remembered answer is young', () => {
     const clock = breakable()
-    const answers = createAnswerCache(clock.now)
+    const answers = createVerdictCache(clock.now)
     const accepted = { accessToken: {} as never, notBeforeSeconds: undefined }
     answers.set('token', { terms: 'terms', weight: 1_000, answeredMs: NOW_MS, accepted })
     const tokens = createTokenCache({ max: 1, maxBytes: 65_536, maxAgeMs: 1_000 })

@@ -169,3 +169,25 @@ test('stop ends every load', async () => {
   for (const error of await Promise.all(callers)) expect(error.cause).toBeInstanceOf(LoadAbandoned)
   expect(runs.map(({ signal }) => signal.aborted)).toEqual([true, true])
 })
+
+describe('is busy', () => {
+  test('while a load runs, and no longer', async () => {
+    const { loaders, runs } = bench()
+    expect(loaders.busy()).toBe(false)
+    const caller = loaders.join('a', {})
+    expect(loaders.busy()).toBe(true)
+    runs[0]?.succeed('1')
+    await caller
+    expect(loaders.busy()).toBe(false)
+  })
+
+  test('while a load runs that nobody joins any more', async () => {
+    const { loaders, runs } = bench()
+    const caller = loaders.join('a', {})
+    loaders.forget('a')
+    expect(loaders.busy()).toBe(true)
+    runs[0]?.succeed('1')
+    await caller
+    expect(loaders.busy()).toBe(false)
+  })
+})

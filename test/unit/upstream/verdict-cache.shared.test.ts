@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type AnswerCache, createAnswerCache, type Verdict } from '../../../src/upstream/verdict-cache.ts'
+import { type VerdictCache, createVerdictCache, type Verdict } from '../../../src/upstream/verdict-cache.ts'
 import { BearwardError } from '../../../src/entry-points/index.ts'
 
 const terms = 'introspect for https://login.example.com'
@@ -18,12 +18,12 @@ function refused(answeredMs = 0): Verdict {
   return { terms, weight: 0, answeredMs, refused: new BearwardError('token_inactive', 'inactive') }
 }
 
-function cacheAt(): { cache: AnswerCache; clock: { ms: number } } {
+function cacheAt(): { cache: VerdictCache; clock: { ms: number } } {
   const clock = { ms: 0 }
-  return { cache: createAnswerCache(() => clock.ms), clock }
+  return { cache: createVerdictCache(() => clock.ms), clock }
 }
 
-function known(cache: AnswerCache, count: number, prefix: string): number {
+function known(cache: VerdictCache, count: number, prefix: string): number {
   let found = 0
   for (let index = 0; index < count; index++) if (cache.get(`${prefix}-${index}`, terms, 30_000)) found++
   return found
