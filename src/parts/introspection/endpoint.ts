@@ -1,9 +1,9 @@
 import type { Services, SharedAnswerData } from '../../parts.ts'
 import type { JsonObject } from '../../parse/json.ts'
-import type { Issuer } from '../../pipeline.ts'
 import type { AskingContext } from '../../upstream/exchange.ts'
 import { createGuardedEndpoint, type GuardedEndpoint } from '../../upstream/guarded-endpoint.ts'
 import type { UpstreamResponse } from '../../upstream/messages.ts'
+import type { AskedIssuer } from './asked-issuer.ts'
 import { buildRequest, readResponse } from './dialect.ts'
 import { rfc7662 } from './dialects.ts'
 import type { IntrospectionSettings } from './options.ts'
@@ -11,12 +11,6 @@ import { readSignedResponse, rfc9701Request } from './signed-response.ts'
 
 /** The member of an issuer's metadata that holds the address. @see RFC 8414 §2 */
 export const ENDPOINT_MEMBER = 'introspection_endpoint'
-
-/** An issuer, and how it is asked. */
-interface Asked {
-  readonly issuer: Issuer
-  readonly settings: IntrospectionSettings
-}
 
 type ReadingServices = Pick<Services, 'resource' | 'clockToleranceSeconds' | 'now'>
 
@@ -35,7 +29,7 @@ export function createIntrospectionEndpoint(
  */
 export async function askAbout(
   token: string,
-  asked: Asked,
+  asked: AskedIssuer,
   endpoint: GuardedEndpoint,
   services: ReadingServices,
   context: AskingContext,
@@ -62,7 +56,7 @@ export async function askAbout(
 
 function readClaims(
   response: UpstreamResponse,
-  asked: Asked,
+  asked: AskedIssuer,
   services: ReadingServices,
   { signal, secrets }: AskingContext,
 ): JsonObject | Promise<JsonObject> {
@@ -71,7 +65,7 @@ function readClaims(
   return dialect ? readResponse(dialect, response, secrets) : rfc7662.read(response)
 }
 
-function signedSettings({ issuer, settings }: Asked, { resource, clockToleranceSeconds, now }: ReadingServices) {
+function signedSettings({ issuer, settings }: AskedIssuer, { resource, clockToleranceSeconds, now }: ReadingServices) {
   const clientId = clientIdOf(settings)
   const audience = [resource, ...(issuer.audience ?? []), ...(clientId === undefined ? [] : [clientId])]
   return { audience, nowMs: now(), clockToleranceSeconds }

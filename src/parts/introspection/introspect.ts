@@ -1,9 +1,11 @@
 import type { Introspection } from '../../parts.ts'
+import type { Issuer } from '../../pipeline.ts'
 import type { ClientAuthentication } from '../../upstream/client-authentication.ts'
+import { type AskedIssuer, createAskedIssuer } from './asked-issuer.ts'
 import type { IntrospectionDialect } from './dialect.ts'
 import { ENDPOINT_MEMBER } from './endpoint.ts'
-import { createIntrospection } from './introspection.ts'
-import { parseIntrospection } from './options.ts'
+import { createIntrospectionEngine } from './engine.ts'
+import { type IntrospectionSettings, parseIntrospection } from './options.ts'
 
 /**
  * Makes the part that asks an issuer about its tokens, for the option `introspection` of that issuer. The server that the part is
@@ -24,18 +26,27 @@ export function introspect(options: IntrospectOptions): Introspection {
         needsKeys: signedResponse,
         needsMember: endpoint === undefined ? ENDPOINT_MEMBER : undefined,
         start(services) {
-          // One for all issuers of a server: their answers share one bound.
-          const engine = services.engine(createIntrospection)
+          const engine = services.engine(createIntrospectionEngine)
+          const describe = describer(settings)
           return {
             use,
             prefixes,
-            introspect: (token, issuer, context) => engine.introspect(token, { issuer, settings }, context),
-            confirm: (token, jwt, issuer, context) => engine.confirm(token, jwt, { issuer, settings }, context),
-            forget: (token, issuer) => engine.forgetElsewhere(token, { issuer, settings }),
+            introspect: (token, issuer, context) => engine.introspect(token, describe(issuer), context),
+            confirm: (token, jwt, issuer, context) => engine.confirm(token, jwt, describe(issuer), context),
+            forget: (token, issuer) => engine.forgetEverywhere(token, describe(issuer)),
           }
         },
       }
     },
+  }
+}
+
+/** Describes an issuer once for all of its requests. */
+function describer(settings: IntrospectionSettings): (issuer: Issuer) => AskedIssuer {
+  let asked: AskedIssuer | undefined
+  return (issuer) => {
+    if (asked?.issuer !== issuer) asked = createAskedIssuer(issuer, settings)
+    return asked
   }
 }
 
