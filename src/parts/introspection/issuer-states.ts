@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { GuardedEndpoint } from '../../upstream/guarded-endpoint.ts'
 import type { SharedLoaders } from '../../upstream/shared-loaders.ts'
 import type { Verdict } from '../../upstream/verdict-cache.ts'
@@ -26,18 +27,27 @@ export interface IssuerStates {
 const MAX_ISSUERS = 10_000
 
 export function createIssuerStates(create: (asked: AskedIssuer) => IssuerState): IssuerStates {
-  const states = new Map<string, IssuerState>()
+  // Made when first used: it takes memory for as many entries as it may hold.
+  let states: LRUCache<string, IssuerState> | undefined
+  // Evicted while questions ran: only `stop` still needs these.
+  const evicted = new Set<IssuerState>()
+
+  function evict(state: IssuerState): void {
+    for (const other of evicted) if (!isRunning(other)) evicted.delete(other)
+    if (isRunning(state)) evicted.add(state)
+  }
 
   function loaders(): readonly SharedLoaders<Verdict>[] {
-    return [...states.values()].flatMap(({ questions }) => Object.values(questions))
+    const kept = states ? [...states.values()] : []
+    return [...kept, ...evicted].flatMap(({ questions }) => Object.values(questions))
   }
 
   return {
     of(asked) {
+      // By use: an issuer that is asked keeps its limit and its circuit, however many others are described.
+      states ??= new LRUCache({ max: MAX_ISSUERS, dispose: (state, _, reason) => reason === 'evict' && evict(state) })
       const known = states.get(asked.fingerprint)
       if (known) return Object.assign(known, { asked })
-      // Tenants come and go; what is lost with the oldest is the memory of an outage.
-      if (states.size >= MAX_ISSUERS) states.delete(states.keys().next().value ?? '')
       const created = create(asked)
       states.set(asked.fingerprint, created)
       return created
@@ -46,7 +56,12 @@ export function createIssuerStates(create: (asked: AskedIssuer) => IssuerState):
     forgetAll: () => loaders().forEach((each) => each.forgetAll()),
     stop() {
       loaders().forEach((each) => each.stop())
-      states.clear()
+      states?.clear()
+      evicted.clear()
     },
   }
+}
+
+function isRunning({ questions }: IssuerState): boolean {
+  return Object.values(questions).some((each) => each.busy())
 }
