@@ -4,7 +4,7 @@ import {
   createResourceServer,
   introspect,
   type IntrospectOptions,
-  type IssuerResolver,
+  resolveIssuers,
   type ResourceServerOptions,
 } from '../../../../src/entry-points/index.ts'
 import {
@@ -54,7 +54,7 @@ describe('options are checked by the server that gets the part', () => {
     expect(refusedFor([{ issuer: OTHER }, { issuer: ISSUER, introspection: bad }])).toBe(
       `issuers[1].introspection.${name}`,
     )
-    const issuers = () => ({ issuer: ISSUER, introspection: bad })
+    const issuers = resolveIssuers(() => ({ issuer: ISSUER, introspection: bad }))
     const api = watched(createResourceServer({ resource: RESOURCE, issuers }))
     await expect(api.verify(opaque())).rejects.toMatchObject({
       code: 'issuer_unavailable',
@@ -137,11 +137,7 @@ describe('one part in two servers', () => {
 describe('one part at two issuers', () => {
   const introspection = introspect({ auth })
   /** Each of them is asked about the JWTs that name it. */
-  const resolver: IssuerResolver = (hint) => ({
-    issuer: 'iss' in hint && hint.iss !== undefined ? hint.iss : ISSUER,
-    jwt: false,
-    introspection,
-  })
+  const resolver = resolveIssuers(({ iss = ISSUER }) => ({ issuer: iss, jwt: false, introspection }))
 
   test('asks each at its own address', async () => {
     const { api, urls } = serving(resolver)

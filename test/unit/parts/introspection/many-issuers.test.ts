@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createResourceServer, introspect } from '../../../../src/entry-points/index.ts'
+import { createResourceServer, introspect, resolveIssuers } from '../../../../src/entry-points/index.ts'
 import { goodAnswer, searchWhatWasEmitted } from '../../../fixture/introspection.ts'
 import { base64url, ISSUER, NOW_MS, RESOURCE } from '../../../fixture/issuer.ts'
 import { codeOf } from '../../../fixture/server.ts'
@@ -20,11 +20,11 @@ function serving(reply: () => Response | Promise<Response>) {
   const signals: (AbortSignal | null | undefined)[] = []
   const api = createResourceServer({
     resource: RESOURCE,
-    issuers: ({ iss = ISSUER }) => ({
+    issuers: resolveIssuers(({ iss = ISSUER }) => ({
       issuer: iss,
       jwt: false,
       introspection: introspect({ endpoint: `${iss}/introspect`, auth: 'none', cacheSeconds: 0 }),
-    }),
+    })),
     async fetch(url, { signal }) {
       if (url !== `${ISSUER}/introspect`) return Response.json(goodAnswer())
       signals.push(signal)
