@@ -3,8 +3,9 @@ import {
   createResourceServer,
   introspect,
   memoryTier,
-  type ResourceServerOptions,
+  resolveIssuers,
   sharedTiers,
+  type TrustedIssuer,
 } from '../../../src/entry-points/index.ts'
 import { ISSUER, RESOURCE } from '../../fixture/issuer.ts'
 import { codeOf } from '../../fixture/server.ts'
@@ -17,7 +18,7 @@ const tiers = sharedTiers([memoryTier()])
 /** The message of the refusal; `'accepted'` where there is none. */
 function refusalOf(options: Record<string, unknown>): string {
   try {
-    createResourceServer({ resource: RESOURCE, issuers: [{ issuer: ISSUER }], ...options } as ResourceServerOptions)
+    createResourceServer({ resource: RESOURCE, issuers: [{ issuer: ISSUER }], ...options })
     return 'accepted'
   } catch (error) {
     expect(error).toMatchObject({ code: 'configuration_invalid' })
@@ -50,8 +51,8 @@ describe('introspection', () => {
   })
 
   test('is refused alike where a resolver answers with the options themselves', async () => {
-    const issuer = { issuer: ISSUER, introspection: { auth: 'none' } }
-    const api = createResourceServer({ resource: RESOURCE, issuers: () => issuer } as unknown as ResourceServerOptions)
+    const issuer = { issuer: ISSUER, introspection: { auth: 'none' } } as unknown as TrustedIssuer
+    const api = createResourceServer({ resource: RESOURCE, issuers: resolveIssuers(() => issuer) })
     await expect(api.verify('opaque')).rejects.toMatchObject({
       code: 'issuer_unavailable',
       detail: expect.stringContaining(`"issuers().introspection": ${expected} an object`) as string,

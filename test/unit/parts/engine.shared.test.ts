@@ -8,6 +8,10 @@ interface Told extends Engine {
   readonly told: string[]
 }
 
+function refuse(): Promise<never> {
+  return Promise.reject(new Error('it asks nobody'))
+}
+
 /** A part whose engine keeps what it is told; it asks nobody. */
 function recording(): { readonly part: () => Introspection; readonly engines: Told[] } {
   const engines: Told[] = []
@@ -23,7 +27,6 @@ function recording(): { readonly part: () => Introspection; readonly engines: To
     engines.push(engine)
     return engine
   }
-  const refuse = (): Promise<never> => Promise.reject(new Error('it asks nobody'))
   const part = (): Introspection => ({
     kind: 'introspection',
     check: (option) => ({

@@ -16,12 +16,13 @@ describe('options are checked by the server that gets the part', () => {
   })
 })
 
+async function fail(): Promise<never> {
+  throw new TypeError('no connection')
+}
+
 /** A tier that counts how often it is read, and fails from the first time on. */
 function failing(): { readonly tier: CacheTier; readonly reads: () => number } {
   let reads = 0
-  const fail = async (): Promise<never> => {
-    throw new TypeError('no connection')
-  }
   return {
     tier: { name: 'failing', get: () => (reads++, fail()), put: fail, delete: fail },
     reads: () => reads,
