@@ -3,6 +3,7 @@ import { isA, nameOf } from '../faults.ts'
 import { readForm } from '../parse/form.ts'
 import { headerLines } from '../parse/header-lines.ts'
 import type { CallContext, Presentation, RequestView } from '../pipeline.ts'
+import { waitWithin } from '../runtime/deadline.ts'
 
 export interface ExtractSettings {
   readonly maxTokenBytes: number
@@ -192,20 +193,15 @@ async function readTokenInForm(view: RequestView, signal: AbortSignal | undefine
 }
 
 /** A body that never ends must not hold its request for ever. */
-async function inTime<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const limit = new AbortController()
-  const timer = setTimeout(() => limit.abort(new Error(`it did not come within ${FORM_MS} ms`)), FORM_MS)
-  const giveUp = (): void => limit.abort(new Error('the caller gave up'))
-  signal?.addEventListener('abort', giveUp, { once: true })
-  if (signal?.aborted) giveUp()
-  const late = new Promise<never>((_, reject) => {
-    if (limit.signal.aborted) reject(limit.signal.reason)
-    limit.signal.addEventListener('abort', () => reject(limit.signal.reason), { once: true })
+function inTime<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return waitWithin(work, {
+    ms: FORM_MS,
+    late() {
+      throw new Error(`it did not come within ${FORM_MS} ms`)
+    },
+    signal,
+    gone() {
+      throw new Error('the caller gave up')
+    },
   })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', giveUp)
-  }
 }

@@ -1,3 +1,4 @@
+import { waitWithin } from '../runtime/deadline.ts'
 import { HeldBack } from './faults.ts'
 
 /** Too many requests run, and none ended in time. */
@@ -67,7 +68,7 @@ export function createConcurrencyLimit({ max, leaseMs, maxWaitMs, now }: Concurr
       queue.add(waiter)
       try {
         for (let waitedMs = 0; waitedMs < maxWaitMs && !signal.aborted; waitedMs += LOOK_MS) {
-          await wokenWithin(waiter, Math.min(LOOK_MS, maxWaitMs))
+          await waitWithin(woken(waiter), { ms: Math.min(LOOK_MS, maxWaitMs), late() {} })
           const freed = lease()
           if (freed) return freed
         }
@@ -79,11 +80,7 @@ export function createConcurrencyLimit({ max, leaseMs, maxWaitMs, now }: Concurr
   }
 }
 
-async function wokenWithin(waiter: Waiter, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  await new Promise<void>((resolve) => {
-    waiter.wake = resolve
-    timer = setTimeout(resolve, ms)
-  })
-  clearTimeout(timer)
+/** Settles when the waiter is woken. */
+function woken(waiter: Waiter): Promise<void> {
+  return new Promise((resolve) => (waiter.wake = resolve))
 }

@@ -1,6 +1,7 @@
 import type { CallContext } from '../pipeline.ts'
 import { shareError } from '../errors.ts'
 import { Fault } from '../faults.ts'
+import { runWithin, waitWithin } from '../runtime/deadline.ts'
 import { unref } from '../runtime/timer.ts'
 
 /** One load at a time, shared by all who ask while it runs. */
@@ -72,23 +73,23 @@ export function createSharedLoader<Loaded, T = Loaded>({
   function lead(context: CallContext): Flight<T> {
     const controller = new AbortController()
     const heart = setInterval(() => own.beats++, BEAT_MS)
-    const deadline = setTimeout(
-      () => controller.abort(new LoadAbandoned(`no answer within ${timeoutMs} ms`)),
-      timeoutMs,
-    )
     function land(outcome: () => Outcome<T>): T {
       clearInterval(heart)
-      clearTimeout(deadline)
       if (flight === own) flight = undefined
       // A load that others gave up may end after the one that took its place: then it brings nothing new.
       if (!landed || landed.number < own.number) landed = { ...outcome(), number: own.number }
       return valueOf(landed)
     }
-    // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
     unref(heart)
-    unref(deadline)
-    // The race holds even where the injected fetch ignores its signal; what such a load brings late is dropped.
-    const promise = Promise.race([load(controller.signal, context), rejectionOf(controller.signal)]).then(
+    const promise = runWithin((signal) => load(signal, context), {
+      ms: timeoutMs,
+      late() {
+        throw new LoadAbandoned(`no answer within ${timeoutMs} ms`)
+      },
+      signal: controller.signal,
+      // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
+      keepsAlive: false,
+    }).then(
       (result) => land(() => outcomeOf(() => loaded(result))),
       (cause: unknown) => land(() => faultOf(failed(cause))),
     )
@@ -123,7 +124,7 @@ export function createSharedLoader<Loaded, T = Loaded>({
         // One that is overdue is lost, even if everybody's patience was too short to notice by its beats.
         const followed = flight && busy() ? flight : lead(context)
         const seen = followed.beats
-        const result = await within(followed.promise, PATIENCE_MS, context.signal)
+        const result = await waitWithin(followed.promise, patience(context))
         if (result !== pending) return result
         if (followed.beats === seen && flight === followed) flight = undefined
       }
@@ -163,37 +164,13 @@ function valueOf<T>(outcome: Outcome<T>): T {
 
 const pending = Symbol('pending')
 
-/** Waits for a promise no longer than `ms`, on a timer of the caller's own request. */
-async function within<T>(
-  promise: Promise<T>,
-  ms: number,
-  signal: AbortSignal | undefined,
-): Promise<T | typeof pending> {
-  if (signal?.aborted) throw gone()
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let onAbort: (() => void) | undefined
-  try {
-    return await Promise.race([
-      promise,
-      new Promise<typeof pending>((resolve, reject) => {
-        timer = setTimeout(() => resolve(pending), ms)
-        if (!signal) return
-        onAbort = () => reject(gone())
-        signal.addEventListener('abort', onAbort, { once: true })
-      }),
-    ])
-  } finally {
-    clearTimeout(timer)
-    if (onAbort) signal?.removeEventListener('abort', onAbort)
-  }
+/** How long a caller waits before it looks whether the leader is alive, on a timer of its own request. */
+function patience({ signal }: CallContext) {
+  return { ms: PATIENCE_MS, late: (): typeof pending => pending, signal, gone: leave }
 }
 
-function gone(): CallerGone {
-  return new CallerGone('the caller gave up waiting')
-}
-
-function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+function leave(): never {
+  throw new CallerGone('the caller gave up waiting')
 }
 
 function ignore(): void {}

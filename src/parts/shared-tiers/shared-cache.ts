@@ -7,7 +7,7 @@ import { isObject, type JsonObject, parseStrictObject } from '../../parse/json.t
 import type { BearwardEvent, CallContext } from '../../pipeline.ts'
 import type { CacheTier } from '../../stores/cache-tier.ts'
 import { createBackOff } from '../../upstream/back-off.ts'
-import { unref } from '../../runtime/timer.ts'
+import { waitWithin } from '../../runtime/deadline.ts'
 import { createSealing } from './sealing.ts'
 
 /** The kinds of what is shared, as they stand in names. */
@@ -270,20 +270,15 @@ function patienceOf(tiers: readonly Watched[]): number {
   return tiers.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0)
 }
 
-/** Waits for a promise no longer than `ms`, on a timer of its own; it keeps the process alive where somebody waits for it. */
-async function within<T>(work: () => Promise<T>, ms: number, isAwaited: boolean): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  try {
-    return await Promise.race([
-      work(),
-      new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new TypeError(`no answer within ${ms} ms`)), ms)
-        if (!isAwaited) unref(timer)
-      }),
-    ])
-  } finally {
-    clearTimeout(timer)
-  }
+/** Waits for a tier; the wait keeps the process alive where a caller waits for its result. */
+function within<T>(work: () => Promise<T>, ms: number, isAwaited: boolean): Promise<T> {
+  return waitWithin(work(), {
+    ms,
+    late() {
+      throw new TypeError(`no answer within ${ms} ms`)
+    },
+    keepsAlive: isAwaited,
+  })
 }
 
 /** What a name is the name of. */

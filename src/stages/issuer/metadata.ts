@@ -1,6 +1,6 @@
 import { quote } from '../../errors.ts'
 import { createBackOff } from '../../upstream/back-off.ts'
-import { limit } from '../../runtime/limit.ts'
+import { runWithin } from '../../runtime/deadline.ts'
 import { createSharedLoader } from '../../upstream/shared-loader.ts'
 import { fetchDocument, type FetchSettings, UpstreamFault } from '../../upstream/fetch-document.ts'
 import type { IssuerSettings } from '../../options/issuer.ts'
@@ -144,9 +144,8 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
     async getUndoubted(context) {
       // A hanging endpoint must not use up the time in which the keys can be fetched from where they were.
       if (doubted && known) {
-        const { signal, end } = limit(context.signal, settings.timeoutMs / 2)
-        await loader.join({ ...context, signal }).catch(() => {})
-        end()
+        const join = (signal: AbortSignal) => loader.join({ ...context, signal })
+        await runWithin(join, { ms: settings.timeoutMs / 2, late() {}, signal: context.signal }).catch(() => {})
       }
       return get(context)
     },
