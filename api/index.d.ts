@@ -149,6 +149,7 @@ export type Changing<T> = T | (() => T | Promise<T>)
 
 interface CheckedIntrospection {
   readonly prefixes: readonly string[] | undefined
+  readonly requireDistinct: (listed: readonly (CheckedIntrospection | undefined)[]) => void
   readonly needsKeys: boolean
   readonly needsMember: string | undefined
   readonly start: (services: Services) => Inquirer
@@ -243,7 +244,7 @@ interface FetchedKeys extends PublishedKeys {
 
 interface Inquirer {
   readonly use: 'opaque' | 'always'
-  readonly prefixes: readonly string[] | undefined
+  readonly accepts: (token: string) => boolean
   readonly introspect: <Claims>(token: string, issuer: Issuer, context: CallContext) => Promise<AccessToken<Claims>>
   readonly confirm: <Claims>(
     token: string,

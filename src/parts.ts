@@ -94,8 +94,13 @@ export interface IntrospectionSurroundings {
 
 /** What the core must know of how an issuer is asked; the rest is the part's own. */
 export interface CheckedIntrospection {
-  /** How the opaque tokens of this issuer begin; `undefined` for any. */
+  /** The prefixes of this issuer's opaque tokens; `undefined` for any. */
   readonly prefixes: readonly string[] | undefined
+  /**
+   * Checks that every opaque token can belong to one issuer alone. Called once, with the introspection of each listed issuer.
+   * @throws {BearwardError} configuration_invalid
+   */
+  readonly requireDistinct: (listed: readonly (CheckedIntrospection | undefined)[]) => void
   /** Needs the issuer's keys, even where JWTs are not verified here. */
   readonly needsKeys: boolean
   /** The member of the issuer's metadata that it needs, where the options give no address. */

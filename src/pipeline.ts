@@ -207,7 +207,8 @@ export interface IssuerRegistry {
 export interface Inquirer {
   /** `always`: also asks about JWTs that were verified here. */
   readonly use: 'opaque' | 'always'
-  readonly prefixes: readonly string[] | undefined
+  /** Whether an opaque token can be this issuer's. */
+  readonly accepts: (token: string) => boolean
   /**
    * The access token that the issuer makes of a token which is not verified here.
    * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, audience_mismatch, client_refused,

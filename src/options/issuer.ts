@@ -185,32 +185,3 @@ const keySet: Check<JsonObject> = (value, option) => {
   }
   return plainData(value, option) as JsonObject
 }
-
-/**
- * Refuses issuers between which an opaque token could not be told apart: none is ever tried after another.
- *
- * @throws {BearwardError} configuration_invalid
- */
-export function requireDistinctPrefixes(
-  issuers: readonly { readonly introspection: CheckedIntrospection | undefined }[],
-): void {
-  const taking = issuers.flatMap(({ introspection }, index) =>
-    introspection ? [{ index, prefixes: introspection.prefixes }] : [],
-  )
-  if (taking.length < 2) return
-  for (const { index, prefixes } of taking) {
-    const option = `issuers[${index}].introspection.opaqueTokens`
-    if (!prefixes)
-      throw misconfigured(option, 'nothing', "the prefixes of this issuer's tokens, since several issuers introspect")
-    for (const other of taking) {
-      if (other.index === index) continue
-      const clash = prefixes.find((prefix) => other.prefixes?.some((each) => each.startsWith(prefix)))
-      if (clash === undefined) continue
-      throw misconfigured(
-        option,
-        `"${clash}", which issuers[${other.index}] claims too`,
-        "prefixes that no other issuer's begin with",
-      )
-    }
-  }
-}

@@ -20,7 +20,7 @@ import {
   texts,
   withDefault,
 } from './checks.ts'
-import { type IssuerSettings, parseIssuer, requireDistinctPrefixes } from './issuer.ts'
+import { type IssuerSettings, parseIssuer } from './issuer.ts'
 import { isPart, sharedTiersPart } from './parts.ts'
 import { parseResourceMetadata, type ResourceMetadataSettings } from './resource.ts'
 import type { ResourceServerOptions } from './public.ts'
@@ -175,7 +175,8 @@ function parseIssuers(
     }
     seen.add(identifier)
   }
-  requireDistinctPrefixes(parsed)
+  const introspections = parsed.map(({ introspection }) => introspection)
+  introspections.find((introspection) => introspection)?.requireDistinct(introspections)
   return parsed
 }
 

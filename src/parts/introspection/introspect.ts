@@ -6,6 +6,7 @@ import type { IntrospectionDialect } from './dialect.ts'
 import { ENDPOINT_MEMBER } from './endpoint.ts'
 import { createIntrospectionEngine } from './engine.ts'
 import { type IntrospectionSettings, parseIntrospection } from './options.ts'
+import { hasPrefix, requireDistinctPrefixes } from './prefixes.ts'
 
 /**
  * Makes the part that asks an issuer about its tokens, for the option `introspection` of that issuer. The server that the part is
@@ -23,6 +24,7 @@ export function introspect(options: IntrospectOptions): Introspection {
       const { endpoint, prefixes, signedResponse, use } = settings
       return {
         prefixes,
+        requireDistinct: requireDistinctPrefixes,
         needsKeys: signedResponse,
         needsMember: endpoint === undefined ? ENDPOINT_MEMBER : undefined,
         start(services) {
@@ -30,7 +32,7 @@ export function introspect(options: IntrospectOptions): Introspection {
           const describe = describer(settings)
           return {
             use,
-            prefixes,
+            accepts: (token) => hasPrefix(token, prefixes),
             introspect: (token, issuer, context) => engine.introspect(token, describe(issuer), context),
             confirm: (token, jwt, issuer, context) => engine.confirm(token, jwt, describe(issuer), context),
             forget: (token, issuer) => engine.forgetEverywhere(token, describe(issuer)),

@@ -142,8 +142,7 @@ export function createTenants<Sources extends IssuerSources>(
     find: (identifier, context) => find(NAMED + identifier, context),
     async findForOpaque(token, context) {
       const issuer = await find(OPAQUE, context)
-      const prefixes = issuer.introspection?.prefixes
-      if (!prefixes || prefixes.some((prefix) => token.startsWith(prefix))) return issuer
+      if (issuer.introspection?.accepts(token)) return issuer
       throw notTaken('it begins with none of the prefixes in `introspection.opaqueTokens.prefixes`')
     },
     trusts(issuer) {

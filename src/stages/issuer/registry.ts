@@ -60,10 +60,7 @@ function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, se
     },
     findForOpaque(token) {
       // The prefixes were checked to be distinct: at most one issuer fits, and none is tried after another.
-      const issuer = introspecting.find(({ introspection }) => {
-        const prefixes = introspection?.prefixes
-        return !prefixes || prefixes.some((prefix) => token.startsWith(prefix))
-      })
+      const issuer = introspecting.find(({ introspection }) => introspection?.accepts(token))
       if (issuer) return issuer
       throw new BearwardError(
         'token_malformed',

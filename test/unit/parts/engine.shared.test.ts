@@ -32,11 +32,12 @@ function recording(): { readonly part: () => Introspection; readonly engines: To
     check: (option) => ({
       // Of each place its own, as tokens must be told apart.
       prefixes: [option],
+      requireDistinct() {},
       needsKeys: false,
       needsMember: undefined,
       start(services) {
         services.engine(create)
-        return { use: 'opaque', prefixes: undefined, introspect: refuse, confirm: refuse, forget: async () => {} }
+        return { use: 'opaque', accepts: () => true, introspect: refuse, confirm: refuse, forget: async () => {} }
       },
     }),
   })
