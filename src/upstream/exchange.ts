@@ -1,9 +1,10 @@
-import { describeFault, Fault, isA, nameOf } from '../faults.ts'
+import { describeFault, Fault, isA } from '../faults.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import type { CallContext, FetchFunction, Issuer } from '../pipeline.ts'
 import { runWithin } from '../runtime/deadline.ts'
 import type { ClientAuthentication } from './client-authentication.ts'
+import { describeWithout, nameWithout } from './concealment.ts'
 import { CannotAsk, Outage, UselessAnswer } from './faults.ts'
 import { describeRedirect, isRedirect } from './fetch-document.ts'
 import type { UpstreamRequest, UpstreamResponse } from './messages.ts'
@@ -132,7 +133,7 @@ async function authenticate(
     await auth.authenticate(request, { issuer: issuer.identifier, nowMs, conceal })
   } catch (cause) {
     // Not in its own words: such an error may quote a credential that was not sent yet.
-    const words = isA(cause, Fault) ? cause.message : nameOf(cause, secrets)
+    const words = isA(cause, Fault) ? cause.message : nameWithout(cause, secrets)
     throw new CannotAsk(`our own credentials (${auth.method}) cannot be had: ${words}`)
   }
   // An endpoint reads in that header what it is asked about: it would answer about our own credentials.
@@ -151,7 +152,7 @@ async function send(
   try {
     return await fetch(url, { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body }) })
   } catch (cause) {
-    throw new ConnectionFailed(`it cannot be reached: ${describeFault(cause, secrets)}`)
+    throw new ConnectionFailed(`it cannot be reached: ${describeWithout(cause, secrets)}`)
   }
 }
 
@@ -165,7 +166,7 @@ async function read(
     return await readWhole(response, url, nowMs, secrets)
   } catch (cause) {
     if (isA(cause, Fault)) throw cause
-    throw new UselessAnswer(`\`fetch\` gave no Response that can be read: ${describeFault(cause, secrets)}`)
+    throw new UselessAnswer(`\`fetch\` gave no Response that can be read: ${describeWithout(cause, secrets)}`)
   }
 }
 
@@ -180,7 +181,7 @@ async function readWhole(
   try {
     body = await readBytes(response.body, MAX_ANSWER_BYTES)
   } catch (cause) {
-    throw new Outage(`it broke off its answer: ${describeFault(cause, secrets)}`)
+    throw new Outage(`it broke off its answer: ${describeWithout(cause, secrets)}`)
   }
   if (status >= 500) throw new Outage(`it answered with status ${status}`)
   if (status === 429)

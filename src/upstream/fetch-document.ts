@@ -1,14 +1,14 @@
 import { quote } from '../errors.ts'
-import { describeFault, Fault, repeatsAny } from '../faults.ts'
+import { describeFault, Fault, isA, nameOf } from '../faults.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 import type { FetchFunction } from '../pipeline.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
 import { readBytes } from '../parse/read-bytes.ts'
 import { waitTurn } from '../runtime/turns.ts'
 
-/** An upstream's answer that is not what was asked for. */
+/** The issuer's server did not answer with the requested document. */
 export class UpstreamFault extends Fault {
-  /** The server answered, and what it answered is no document of this kind: it may be at another address. */
+  /** The server works, but it has no such document at this address: another address may have it. */
   readonly notHere: boolean
 
   constructor(message: string, options: { readonly notHere?: boolean } = {}) {
@@ -25,79 +25,88 @@ export interface FetchedDocument extends Excerpt {
 export interface FetchSettings {
   readonly fetch: FetchFunction
   readonly insecureHosts: readonly string[]
-  /** Whether the address may be one of this machine. */
+  /** Whether the address may be on this machine. */
   readonly loopback: boolean
   readonly maxBytes: number
-  /** Media types that the answer may have; empty for any. */
+  /** Accepted media types; empty for any. */
   readonly mediaTypes: readonly string[]
-  /** The members that are read of the document. */
+  /** The members to read. */
   readonly members: readonly string[]
   readonly signal: AbortSignal
 }
 
-// Documents in use are smaller. To read one of 512 KiB takes a few milliseconds.
+// Real documents are smaller. One of 512 KiB takes a few milliseconds to read.
 const LARGE_BYTES = 64 * 1024
 
 /**
- * Fetches members of one JSON object: no redirect followed, no more than `maxBytes` read, nothing but status 200 accepted.
+ * Fetches members of one JSON object. Follows no redirect, reads no more than `maxBytes`, and accepts only status 200.
  *
  * @throws {UpstreamFault}
  */
 export async function fetchDocument(url: string, settings: FetchSettings): Promise<FetchedDocument> {
+  const { mediaTypes, maxBytes, members } = settings
   requireEndpoint(url, settings)
   const response = await request(url, settings)
-  if (response.status !== 200) {
+  const { status, headers } = response
+  if (status !== 200) {
     await discard(response)
-    // 3xx comes from servers that send every unknown path to a login page.
-    const notHere = isRedirect(response) || (response.status >= 400 && response.status < 500 && response.status !== 429)
-    throw new UpstreamFault(`${shown(url)} answered ${describeStatus(response, url)}`, { notHere })
+    // Some servers redirect every unknown path to a login page.
+    const notHere = isRedirect(response) || (status >= 400 && status < 500 && status !== 429)
+    const answer = isRedirect(response) ? describeRedirect(response, url) : `with status ${status}`
+    throw new UpstreamFault(`${shown(url)} answered ${answer}`, { notHere })
   }
-  const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
-  if (settings.mediaTypes.length > 0 && !settings.mediaTypes.includes(mediaType)) {
+  const mediaType = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
+  if (mediaTypes.length > 0 && !mediaTypes.includes(mediaType)) {
     await discard(response)
     throw new UpstreamFault(`${shown(url)} answered with content type ${quote(mediaType)}, not JSON`, { notHere: true })
   }
-  const bytes = await readBounded(url, response, settings.maxBytes)
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = await readBytes(response.body, maxBytes)
+  } catch (fault) {
+    throw new UpstreamFault(`${shown(url)} broke off its answer: ${describeFailure(fault, url)}`)
+  }
+  if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${maxBytes} bytes`)
   if (bytes.length > LARGE_BYTES) await waitTurn()
-  return { ...readObject(url, bytes, settings.members), maxAgeSeconds: maxAge(response.headers) }
+  return { ...readObject(url, bytes, members), maxAgeSeconds: maxAge(headers) }
 }
 
-/** An address as a message may name it: its query may hold a key. */
+/** An address as a message may show it: its query may hold a key. */
 function shown(url: string): string {
   const { origin, pathname } = new URL(url)
   return origin + pathname
 }
 
-/** What an address may hold that no message may: a key in its query. */
-function secretsIn(url: string): readonly string[] {
-  return [...new URL(url).searchParams].map(([name, value]) => value || name)
+function hasQuery(url: string): boolean {
+  return new URL(url).search !== ''
+}
+
+/** Says why a request failed. A foreign error may quote the whole address, so where that has a query, only the error's kind counts. */
+function describeFailure(fault: unknown, url: string): string {
+  return hasQuery(url) && !isA(fault, Fault) ? nameOf(fault) : describeFault(fault)
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   const fault = parsed ? endpointFault(parsed, insecureHosts, loopback) : 'an absolute URL'
-  if (!fault) return
-  // Its origin is enough: there may be a password in what comes before the host.
-  throw new UpstreamFault(`${parsed ? parsed.origin : quote(url)} is not asked: expected ${fault}`)
+  // The address may hold a password before the host: only the origin is shown.
+  if (fault) throw new UpstreamFault(`${parsed ? parsed.origin : quote(url)} is not asked: expected ${fault}`)
 }
 
 async function request(url: string, { fetch, mediaTypes, signal }: FetchSettings): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(url, {
-      headers: { accept: [...mediaTypes, 'application/json'].filter(unique).join(', ') },
-      // 'error' is not implemented in Workers.
-      redirect: 'manual',
-      signal,
-    })
-  } catch (cause) {
-    throw new UpstreamFault(`${shown(url)} cannot be reached: ${describeFault(cause, secretsIn(url))}`)
+    const accept = [...new Set([...mediaTypes, 'application/json'])].join(', ')
+    // Workers do not implement `redirect: 'error'`.
+    response = await fetch(url, { headers: { accept }, redirect: 'manual', signal })
+  } catch (fault) {
+    throw new UpstreamFault(`${shown(url)} cannot be reached: ${describeFailure(fault, url)}`)
   }
   if (isResponse(response)) return response
   throw new UpstreamFault(`${shown(url)} cannot be read: the option "fetch" returned no Response`)
 }
 
-/** Whether a user's own `fetch` kept to its type. By what it can do: another realm's Response is one as well. */
+/** Whether a user's own `fetch` kept to its type. Another realm's Response is one as well, so its members decide. */
 function isResponse(response: Partial<Response> | null | undefined): boolean {
   return typeof response?.status === 'number' && typeof response.headers?.get === 'function'
 }
@@ -106,28 +115,15 @@ export function isRedirect({ status, type }: Pick<Response, 'status' | 'type'>):
   return type === 'opaqueredirect' || (status >= 300 && status < 400)
 }
 
-function describeStatus(response: Response, url: string): string {
-  return isRedirect(response) ? describeRedirect(response, url) : `with status ${response.status}`
-}
-
-/** Names the host to which a redirect leads, and nothing else of its address: there may be a token in it. */
+/**
+ * Names the host to which a redirect leads. The rest of that address may hold a token; and the host may repeat a key in the
+ * query of `url`.
+ */
 export function describeRedirect({ headers }: Pick<Response, 'headers'>, url: string): string {
   const location = headers.get('location')
-  const target = location !== null && URL.canParse(location, url) ? new URL(location, url) : undefined
-  const isTold = target !== undefined && target.host !== '' && !repeatsAny(target.host, secretsIn(url))
-  const where = isTold ? ` to the host ${quote(target.host)}` : ''
+  const host = location !== null && URL.canParse(location, url) ? new URL(location, url).host : ''
+  const where = host === '' || hasQuery(url) ? '' : ` to the host ${quote(host)}`
   return `with a redirect${where}, and none is followed. Configure the address to which it leads`
-}
-
-async function readBounded(url: string, response: Response, maxBytes: number): Promise<Uint8Array> {
-  let bytes: Uint8Array | undefined
-  try {
-    bytes = await readBytes(response.body, maxBytes)
-  } catch (cause) {
-    throw new UpstreamFault(`${shown(url)} broke off its answer: ${describeFault(cause, secretsIn(url))}`)
-  }
-  if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${maxBytes} bytes`)
-  return bytes
 }
 
 function readObject(url: string, bytes: Uint8Array, members: readonly string[]): Excerpt {
@@ -148,11 +144,7 @@ function maxAge(headers: Headers): number | undefined {
   return Math.max(0, Number(directive) - Number(age))
 }
 
-async function discard(response: Response): Promise<void> {
-  // An unread body would hold its connection, and Workers have six.
-  await response.body?.cancel().catch(() => {})
-}
-
-function unique<T>(value: T, index: number, all: readonly T[]): boolean {
-  return all.indexOf(value) === index
+async function discard({ body }: Response): Promise<void> {
+  // An unread body occupies its connection, and a Worker has six.
+  await body?.cancel().catch(() => {})
 }

@@ -1,6 +1,7 @@
-import { isA, withoutSecrets } from '../faults.ts'
+import { isA } from '../faults.ts'
 import type { Services } from '../parts.ts'
 import { createCircuit } from './circuit.ts'
+import { withoutSecrets } from './concealment.ts'
 import { createConcurrencyLimit } from './concurrency-limit.ts'
 import { type AskingContext, exchange, type Question } from './exchange.ts'
 import { Outage, UselessAnswer } from './faults.ts'

@@ -1,7 +1,8 @@
 import { quote } from '../../errors.ts'
-import { describeFault, Fault, isA } from '../../faults.ts'
+import { Fault, isA } from '../../faults.ts'
 import { type JsonObject, strictCopy } from '../../parse/json.ts'
 import { isAsync } from '../../runtime/thenable.ts'
+import { describeWithout } from '../../upstream/concealment.ts'
 import { CannotAsk, UselessAnswer } from '../../upstream/faults.ts'
 import type { UpstreamRequest, UpstreamResponse } from '../../upstream/messages.ts'
 
@@ -41,7 +42,7 @@ export function buildRequest(
     return request
   } catch (cause) {
     if (isA(cause, Fault)) throw cause
-    throw new CannotAsk(`${named} cannot build its request: ${describeFault(cause, [token])}`)
+    throw new CannotAsk(`${named} cannot build its request: ${describeWithout(cause, [token])}`)
   }
 }
 
@@ -74,7 +75,7 @@ export function readResponse(
       throw new UselessAnswer(`${named} read ${answered} and returned a promise: \`read\` answers at once`)
   } catch (cause) {
     if (isA(cause, UselessAnswer)) throw cause
-    throw new UselessAnswer(`${named} cannot read ${answered}: ${describeFault(cause, secrets)}`)
+    throw new UselessAnswer(`${named} cannot read ${answered}: ${describeWithout(cause, secrets)}`)
   }
   const copy = strictCopy(answer)
   if (!copy) throw new UselessAnswer(`${named} made no JSON object of ${answered}`)

@@ -1,5 +1,5 @@
 import { BearwardError, shareError } from '../../errors.ts'
-import { withoutSecrets } from '../../faults.ts'
+import { withoutSecrets } from '../../upstream/concealment.ts'
 import { weightOf } from '../../parse/json.ts'
 import type { Services, SharedAnswerData } from '../../parts.ts'
 import type { ReadToken } from '../../token/access-token.ts'

@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../../faults.ts'
+import { withoutSecrets } from '../../upstream/concealment.ts'
 import type { Services } from '../../parts.ts'
 import type { AccessToken } from '../../pipeline.ts'
 import { withSchema } from '../../token/acceptance.ts'
