@@ -69,14 +69,16 @@ export interface RunningBinding {
 /** A stage of a call, by the name of its file or folder. */
 export type StageName = 'extract' | 'classify' | 'issuer' | 'verify' | 'constrain' | 'authorize'
 
-/** Sees calls go from stage to stage. Its faults are ignored. */
+/**
+ * Sees each stage of each call. A cached token skips `classify` and `issuer`. `authorize` is a call of its own, without a context.
+ * The server ignores what an observer throws.
+ */
 export interface Observer {
-  /**
-   * A stage passed the call on, with what it found. A cached token skips `classify`, `issuer` and `verify`; `authorize` is a call
-   * of its own, without a context.
-   */
+  /** A stage begins. */
+  readonly entered: (stage: StageName, context: CallContext | undefined) => void
+  /** The stage found something, and the call goes on. */
   readonly passed: (stage: StageName, found: unknown, context: CallContext | undefined) => void
-  /** The stage after the one that passed last refused the call. */
+  /** The stage that was entered last refused the call. */
   readonly refused: (error: unknown, context: CallContext | undefined) => void
 }
 

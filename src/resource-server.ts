@@ -121,14 +121,17 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   ): Promise<AccessToken<Claims>> {
     let presentation: Presentation | undefined
     try {
+      enter('extract', context)
       const presented = present()
       presentation = isThenable(presented) ? await presented : presented
-      observe('extract', presentation, context)
+      pass('extract', presentation, context)
       const found = validate(presentation)
       const accessToken = isThenable(found) ? await found : found
+      pass('verify', accessToken, context)
+      enter('constrain', context)
       const proof = requireBinding(accessToken, presentation, bindings)
       if (proof) await proof
-      observe('constrain', accessToken, context)
+      pass('constrain', accessToken, context)
       return accessToken
     } catch (error) {
       throw refusal(error, context, presentation?.scheme)
@@ -144,6 +147,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     const { token, context } = presentation
     const cached = verified.get(token)
     if (!cached || !stillCounts(cached, nowMs, context)) return verifyPresented(presentation)
+    enter('verify', context)
     requireTimely(cached.accessToken, cached.notBeforeSeconds, nowMs, clockToleranceSeconds)
     return confirm(token, cached.accessToken, cached.issuer, context)
   }
@@ -157,29 +161,29 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   async function verifyPresented(presentation: Presentation): Promise<AccessToken<Claims>> {
     const { token, context } = presentation
     const epoch = verified.epoch()
+    enter('classify', context)
     const classified = classifyToken(presentation, headers)
-    observe('classify', classified, context)
+    pass('classify', classified, context)
+    enter('issuer', context)
     const found =
       classified.kind === 'jwt' ? issuers.find(classified.issuer, context) : issuers.findForOpaque(token, context)
     // An `await` here would put the parsing of every token at hand before the first signature.
     const issuer = isThenable(found) ? await found : found
-    observe('issuer', issuer, context)
+    pass('issuer', issuer, context)
+    enter('verify', context)
     if (classified.kind === 'opaque' || !issuer.verifiesJwts) return introspect(token, issuer, context)
     const { accessToken, notBeforeSeconds, key } = await verifyJwt<Claims>(classified, issuer, verifying, context)
     headers.keep(token)
     const { weight } = classified
     verified.set({ accessToken, notBeforeSeconds, key, issuer, token, weight, cachedMs: now() }, epoch)
-    observe('verify', accessToken, context)
     return confirm(token, accessToken, issuer, context)
   }
 
-  async function introspect(token: string, issuer: Issuer, context: CallContext): Promise<AccessToken<Claims>> {
+  function introspect(token: string, issuer: Issuer, context: CallContext): Promise<AccessToken<Claims>> {
     if (!issuer.introspection) {
       throw new BearwardError('token_malformed', `issuer "${issuer.identifier}" is not asked about tokens`)
     }
-    const accessToken = await issuer.introspection.introspect<Claims>(token, issuer, context)
-    observe('verify', accessToken, context)
-    return accessToken
+    return issuer.introspection.introspect<Claims>(token, issuer, context)
   }
 
   /** Asks the issuer about a verified JWT too, where its introspection has `use: 'always'`. */
@@ -195,8 +199,9 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   /** Holds a token against a requirement, and reports a denial. */
   function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
     try {
+      enter('authorize')
       authorizeToken(token, requirement, clock)
-      observe('authorize', requirement)
+      pass('authorize', requirement)
     } catch (error) {
       if (!isDenial(error)) throw error
       if (observer) tryTo(() => observer.refused(error, undefined))
@@ -218,7 +223,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return BearwardError.withHeaders(error, () => errorHeaders(error, challenging))
   }
 
-  function observe(stage: StageName, found: unknown, context?: CallContext): void {
+  function enter(stage: StageName, context?: CallContext): void {
+    if (observer) tryTo(() => observer.entered(stage, context))
+  }
+
+  function pass(stage: StageName, found: unknown, context?: CallContext): void {
     if (observer) tryTo(() => observer.passed(stage, found, context))
   }
 

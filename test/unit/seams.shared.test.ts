@@ -236,6 +236,10 @@ function recording(): {
   const seen: string[] = []
   const contexts = new Set<CallContext | undefined>()
   const observer: Observer = {
+    entered(stage, context) {
+      seen.push(`${stage}?`)
+      contexts.add(context)
+    },
     passed(stage, _, context) {
       seen.push(stage)
       contexts.add(context)
@@ -248,15 +252,16 @@ function recording(): {
 }
 
 describe('an observer', () => {
-  test('sees each stage of a call in order, and that a cached token skips verification', async () => {
+  test('sees each stage of a call in order, and that a cached token skips classify and issuer', async () => {
     const { observer, seen, contexts } = recording()
     const api = await serverWith({ observer })
     const token = await signToken()
     const context = {}
     await api.verify(token, context)
-    expect(seen.splice(0)).toEqual(['extract', 'classify', 'issuer', 'verify', 'constrain'])
+    const stages = ['extract', 'classify', 'issuer', 'verify', 'constrain']
+    expect(seen.splice(0)).toEqual(stages.flatMap((stage) => [`${stage}?`, stage]))
     await api.authenticate(request('Bearer', token), context)
-    expect(seen.splice(0)).toEqual(['extract', 'constrain'])
+    expect(seen.splice(0)).toEqual(['extract?', 'extract', 'verify?', 'verify', 'constrain?', 'constrain'])
     expect([...contexts]).toEqual([context])
   })
 
@@ -264,11 +269,18 @@ describe('an observer', () => {
     const { observer, seen } = recording()
     const api = await serverWith({ observer })
     await codeOf(api.authenticate(new Request(RESOURCE)))
-    expect(seen.splice(0)).toEqual(['refused credentials_missing'])
+    expect(seen.splice(0)).toEqual(['extract?', 'refused credentials_missing'])
     await codeOf(api.verify(await signToken(goodClaims({ iss: 'https://other.example' }))))
-    expect(seen.splice(0)).toEqual(['extract', 'classify', 'refused issuer_untrusted'])
+    expect(seen.splice(0)).toEqual([
+      'extract?',
+      'extract',
+      'classify?',
+      'classify',
+      'issuer?',
+      'refused issuer_untrusted',
+    ])
     await codeOf(api.verify(await signToken(goodClaims(BOUND))))
-    expect(seen.splice(0)).toEqual(['extract', 'classify', 'issuer', 'verify', 'refused binding_mismatch'])
+    expect(seen.splice(0).slice(-4)).toEqual(['verify?', 'verify', 'constrain?', 'refused binding_mismatch'])
   })
 
   test('sees an operation that is granted or denied', async () => {
@@ -278,11 +290,14 @@ describe('an observer', () => {
     seen.length = 0
     api.authorize(token, scope('orders:read'))
     expect(() => api.authorize(token, scope('admin'))).toThrow(expect.objectContaining({ code: 'scope_insufficient' }))
-    expect(seen).toEqual(['authorize', 'refused scope_insufficient'])
+    expect(seen).toEqual(['authorize?', 'authorize', 'authorize?', 'refused scope_insufficient'])
   })
 
   test('changes nothing by its faults', async () => {
     const observer: Observer = {
+      entered: () => {
+        throw new Error('observer')
+      },
       passed: () => {
         throw new Error('observer')
       },
