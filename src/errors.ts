@@ -172,14 +172,16 @@ export class BearwardError extends Error {
 
   /** Gives an error its `headers`, made when they are read. */
   static withHeaders(error: BearwardError, headers: () => Readonly<Record<string, string>>): BearwardError {
-    error.#headers = headers
+    // A proxy of an error has none.
+    if (#headers in error) error.#headers = headers
     return error
   }
 }
 
 /** Adds a member that is no text for a log. */
 function hide(error: BearwardError, name: string, value: unknown): void {
-  Object.defineProperty(error, name, { value, writable: true, configurable: true })
+  // The application may have frozen an error that it threw.
+  Reflect.defineProperty(error, name, { value, writable: true, configurable: true })
 }
 
 /** Whether an error is a denial of `api.authorize`; others of bearward refuse the token itself. */

@@ -97,7 +97,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   const issuers = createIssuerRegistry({ ...settings, emit: watchKeys }, services)
 
   const ofBindings = bindings.flatMap(({ scheme: name, challengeParameters: parameters }) =>
-    name === undefined ? [] : [{ name, parameters }],
+    name === undefined ? [] : [{ name, parameters: Object.entries(parameters) }],
   )
   const extracting = { ...settings, schemes: createSchemes(ofBindings.map(({ name }) => name)) }
   const verifying = { ...settings, toScopes }
@@ -110,7 +110,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   const challenging: ChallengeSettings = {
     realm: settings.realm,
     resourceMetadataUrl: resourceMetadata.url,
-    schemes: [{ name: 'Bearer', parameters: {} }, ...ofBindings],
+    schemes: [{ name: 'Bearer', parameters: [] }, ...ofBindings],
   }
   let closed = false
 

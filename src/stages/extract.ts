@@ -13,6 +13,8 @@ export interface ExtractSettings {
 
 /** The authentication schemes that this server accepts. */
 export interface Schemes {
+  /** As messages name them. */
+  readonly named: string
   /** Name in lower case → its spelling in presentations and challenges. */
   readonly spelled: ReadonlyMap<string, string>
   /** Matches a header value with one of them behind another scheme. */
@@ -32,6 +34,7 @@ export function createSchemes(ofBindings: readonly string[]): Schemes {
   const names = ['Bearer', ...ofBindings]
   const any = `(${names.join('|')})`
   return {
+    named: names.join(' or '),
     spelled: new Map(names.map((name) => [name.toLowerCase(), name])),
     hidden: new RegExp(String.raw`,[ \t]*${any}[ \t]`, 'i'),
     unspaced: new RegExp(`^${any}[^a-z0-9-]`, 'i'),
@@ -51,9 +54,9 @@ export function extractCredential(
   settings: ExtractSettings,
 ): Presentation | Promise<Presentation> {
   const view = viewOf(request)
-  const inHeader = readAuthorization(headerLines(view.headers, 'authorization'), settings)
-  if (!settings.form) return theOne(inHeader, undefined, { view, context, settings })
-  return readTokenInForm(view, context.signal).then((inForm) => theOne(inHeader, inForm, { view, context, settings }))
+  const credential = readAuthorization(headerLines(view.headers, 'authorization'), settings)
+  if (settings.form) return withForm(credential, view, context, settings)
+  return present(credential, view, context, settings)
 }
 
 /**
@@ -69,30 +72,34 @@ export function presentToken(token: unknown, context: CallContext, settings: Ext
   return { scheme: 'Bearer', token, request: undefined, context }
 }
 
-interface InHeader {
+interface Credential {
   readonly scheme: string
   readonly token: string
 }
 
-function theOne(
-  inHeader: InHeader | undefined,
-  inForm: string | undefined,
-  {
-    view,
-    context,
-    settings,
-  }: { readonly view: RequestView; readonly context: CallContext; readonly settings: ExtractSettings },
+function present(
+  credential: Credential | undefined,
+  view: RequestView,
+  context: CallContext,
+  { schemes }: ExtractSettings,
 ): Presentation {
-  if (inHeader && inForm !== undefined) {
+  if (credential) return { scheme: credential.scheme, token: credential.token, request: view, context }
+  throw new BearwardError('credentials_missing', `the request carries no ${schemes.named} credentials`)
+}
+
+async function withForm(
+  inHeader: Credential | undefined,
+  view: RequestView,
+  context: CallContext,
+  settings: ExtractSettings,
+): Promise<Presentation> {
+  const token = await readTokenInForm(view, context.signal)
+  if (token === undefined) return present(inHeader, view, context, settings)
+  if (inHeader) {
     throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
   }
-  if (inHeader) return { scheme: inHeader.scheme, token: inHeader.token, request: view, context }
-  if (inForm === undefined) {
-    const names = [...settings.schemes.spelled.values()].join(' or ')
-    throw new BearwardError('credentials_missing', `the request carries no ${names} credentials`)
-  }
-  requireSize(inForm, settings)
-  return { scheme: 'Bearer', token: inForm, request: view, context }
+  requireSize(token, settings)
+  return present({ scheme: 'Bearer', token }, view, context, settings)
 }
 
 function requireSize(token: string, { maxTokenBytes }: ExtractSettings, scheme = 'Bearer'): void {
@@ -117,7 +124,7 @@ function requireView(view: RequestView): RequestView {
 }
 
 /** @see RFC 9110 §11.4 */
-function readAuthorization(lines: readonly string[], settings: ExtractSettings): InHeader | undefined {
+function readAuthorization(lines: readonly string[], settings: ExtractSettings): Credential | undefined {
   const { spelled, hidden, unspaced } = settings.schemes
   if (lines.length > 1) {
     throw new BearwardError('credentials_ambiguous', `the request has ${lines.length} Authorization headers`)

@@ -20,8 +20,10 @@ export interface ChallengeSettings {
 /** An authentication scheme, and what each of its challenges says. */
 interface ChallengeScheme {
   readonly name: string
-  readonly parameters: Readonly<Record<string, string>>
+  readonly parameters: readonly (readonly [name: string, value: string])[]
 }
+
+const NONE: readonly never[] = []
 
 const OWN_HEADERS = {
   'Content-Type': 'application/json',
@@ -78,14 +80,15 @@ function answerTo(
   const challenges = settings.schemes.map(({ name, parameters }) => {
     // The error stands with the scheme that the client used; the others are offered.
     const isUsed = name === used
+    const further = isUsed ? furtherParameters(error) : NONE
     return formatChallenge(name, [
       ['realm', settings.realm],
       ['error', isUsed ? wire : undefined],
       ['error_description', isUsed && wire ? description : undefined],
       ['scope', scope],
       ['resource_metadata', settings.resourceMetadataUrl],
-      ...Object.entries(parameters),
-      ...(isUsed ? furtherParameters(error) : []),
+      ...parameters,
+      ...further,
     ])
   })
   return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges.join(', ') }, body }
@@ -93,7 +96,9 @@ function answerTo(
 
 /** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
 function furtherParameters(error: BearwardError): readonly (readonly [string, string])[] {
-  return Object.entries(error.challenge?.parameters ?? {}).filter(([name, value]) => isFurtherParameter(name, value))
+  const { parameters } = error.challenge ?? {}
+  if (!parameters) return NONE
+  return Object.entries(parameters).filter(([name, value]) => isFurtherParameter(name, value))
 }
 
 // Requirements are the application's functions, and `scopes` may hold anything. Only scope names reach the header: RFC 6749 §3.3.

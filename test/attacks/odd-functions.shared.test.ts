@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  BearwardError,
   type CacheTier,
   clientSecretBasic,
   clientSecretJwt,
@@ -264,4 +265,29 @@ test('a `preflight` that rejects is the handler’s error, and nothing more', as
     await expect(protect(api, handler, { preflight })(request())).rejects.toThrow('refused inside')
   }
   expect((await protect(api, handler, { preflight: handler })(request())).status).toBe(200)
+})
+
+/** Authenticates a request whose form body cannot be read. */
+async function authenticateForm(error: unknown): Promise<unknown> {
+  const headers = new Headers({ 'content-type': 'application/x-www-form-urlencoded' })
+  const form = async (): Promise<never> => {
+    throw error
+  }
+  const { api } = await fixture({ form: true })
+  return api.authenticate({ method: 'POST', url: RESOURCE, headers, form })
+}
+
+describe('an error of the application’s own functions that is odd', () => {
+  test.each<[string, (error: BearwardError) => unknown]>([
+    ['as it is', (error) => error],
+    ['frozen', (error) => Object.freeze(error)],
+    ['behind a proxy', (error) => new Proxy(error, {})],
+    [
+      'an object with its prototype',
+      () => Object.assign(Object.create(BearwardError.prototype), { code: 'credentials_malformed' }),
+    ],
+  ])('comes out as a refusal: %s', async (_, make) => {
+    const error = make(new BearwardError('credentials_malformed', 'the form is not good'))
+    await expect(authenticateForm(error)).rejects.toMatchObject({ code: 'credentials_malformed' })
+  })
 })

@@ -97,7 +97,7 @@ describe('the parser of these tests reads what others wrote', () => {
   })
 })
 
-const SCHEMES = [{ name: 'Bearer', parameters: {} }]
+const SCHEMES = [{ name: 'Bearer', parameters: [] }]
 const PLAIN: ChallengeSettings = { realm: undefined, resourceMetadataUrl: undefined, schemes: SCHEMES }
 const METADATA = 'https://api.example.com/.well-known/oauth-protected-resource'
 
