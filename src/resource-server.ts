@@ -20,7 +20,7 @@ import { isAsync, isThenable } from './runtime/thenable.ts'
 import { authorizeToken, type Requirement } from './stages/authorize.ts'
 import { classifyToken } from './stages/classify.ts'
 import { requireBinding } from './stages/constrain.ts'
-import { createSchemes, extractCredential, presentToken } from './stages/extract.ts'
+import { createSchemes, extractCredential, type ExtractSettings, presentToken } from './stages/extract.ts'
 import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import { buildChallenge, type ChallengeResponse, type ChallengeSettings, errorHeaders } from './stages/respond.ts'
 import { verifyJwt } from './stages/verify/jwt.ts'
@@ -115,23 +115,24 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   let closed = false
 
   /** Runs the stages from extract to constrain. */
-  async function admit(
-    present: () => Presentation | Promise<Presentation>,
+  async function admit<Source>(
+    source: Source,
+    present: (source: Source, context: CallContext, settings: ExtractSettings) => Presentation | Promise<Presentation>,
     context: CallContext,
   ): Promise<AccessToken<Claims>> {
     let presentation: Presentation | undefined
     try {
-      enter('extract', context)
-      const presented = present()
+      if (observer) enter('extract', context)
+      const presented = present(source, context, extracting)
       presentation = isThenable(presented) ? await presented : presented
-      pass('extract', presentation, context)
+      if (observer) pass('extract', presentation, context)
       const found = validate(presentation)
       const accessToken = isThenable(found) ? await found : found
-      pass('verify', accessToken, context)
-      enter('constrain', context)
+      if (observer) pass('verify', accessToken, context)
+      if (observer) enter('constrain', context)
       const proof = requireBinding(accessToken, presentation, bindings)
       if (proof) await proof
-      pass('constrain', accessToken, context)
+      if (observer) pass('constrain', accessToken, context)
       return accessToken
     } catch (error) {
       throw refusal(error, context, presentation?.scheme)
@@ -147,7 +148,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     const { token, context } = presentation
     const cached = verified.get(token)
     if (!cached || !stillCounts(cached, nowMs, context)) return verifyPresented(presentation)
-    enter('verify', context)
+    if (observer) enter('verify', context)
     requireTimely(cached.accessToken, cached.notBeforeSeconds, nowMs, clockToleranceSeconds)
     return confirm(token, cached.accessToken, cached.issuer, context)
   }
@@ -199,9 +200,9 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   /** Holds a token against a requirement, and reports a denial. */
   function authorize(token: AccessToken<Claims>, requirement: Requirement<Claims>): void {
     try {
-      enter('authorize')
+      if (observer) enter('authorize')
       authorizeToken(token, requirement, clock)
-      pass('authorize', requirement)
+      if (observer) pass('authorize', requirement)
     } catch (error) {
       if (!isDenial(error)) throw error
       if (observer) tryTo(() => observer.refused(error, undefined))
@@ -258,11 +259,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   return {
     verify(token, given) {
       const context = given ?? {}
-      return admit(() => presentToken(token, context, extracting), context)
+      return admit(token, presentToken, context)
     },
     authenticate(request, given) {
       const context = given ?? {}
-      return admit(() => extractCredential(request, context, extracting), context)
+      return admit(request, extractCredential, context)
     },
     authorize,
     challenge: (error, context) => buildChallenge(error, context?.requirement, challenging),

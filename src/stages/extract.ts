@@ -1,6 +1,6 @@
 import { BearwardError } from '../errors.ts'
 import { isA, nameOf } from '../faults.ts'
-import { readForm } from '../parse/form.ts'
+import { readFormBody } from '../parse/form.ts'
 import { headerLines } from '../parse/header-lines.ts'
 import type { CallContext, Presentation, RequestView } from '../pipeline.ts'
 import { waitWithin } from '../runtime/deadline.ts'
@@ -54,9 +54,9 @@ export function extractCredential(
   settings: ExtractSettings,
 ): Presentation | Promise<Presentation> {
   const view = viewOf(request)
-  const credential = readAuthorization(headerLines(view.headers, 'authorization'), settings)
-  if (settings.form) return withForm(credential, view, context, settings)
-  return present(credential, view, context, settings)
+  const presentation = readAuthorization(view, context, settings)
+  if (settings.form) return readForm(presentation, view, context, settings)
+  return presentation ?? missing(settings)
 }
 
 /**
@@ -72,34 +72,24 @@ export function presentToken(token: unknown, context: CallContext, settings: Ext
   return { scheme: 'Bearer', token, request: undefined, context }
 }
 
-interface Credential {
-  readonly scheme: string
-  readonly token: string
-}
-
-function present(
-  credential: Credential | undefined,
-  view: RequestView,
-  context: CallContext,
-  { schemes }: ExtractSettings,
-): Presentation {
-  if (credential) return { scheme: credential.scheme, token: credential.token, request: view, context }
+function missing({ schemes }: ExtractSettings): never {
   throw new BearwardError('credentials_missing', `the request carries no ${schemes.named} credentials`)
 }
 
-async function withForm(
-  inHeader: Credential | undefined,
-  view: RequestView,
+/** @see RFC 6750 §2.2 */
+async function readForm(
+  inHeader: Presentation | undefined,
+  request: RequestView,
   context: CallContext,
   settings: ExtractSettings,
 ): Promise<Presentation> {
-  const token = await readTokenInForm(view, context.signal)
-  if (token === undefined) return present(inHeader, view, context, settings)
+  const token = await readTokenInForm(request, context.signal)
+  if (token === undefined) return inHeader ?? missing(settings)
   if (inHeader) {
     throw new BearwardError('credentials_ambiguous', 'the request carries a token in its header and in its form body')
   }
   requireSize(token, settings)
-  return present({ scheme: 'Bearer', token }, view, context, settings)
+  return { scheme: 'Bearer', token, request, context }
 }
 
 function requireSize(token: string, { maxTokenBytes }: ExtractSettings, scheme = 'Bearer'): void {
@@ -111,7 +101,7 @@ function requireSize(token: string, { maxTokenBytes }: ExtractSettings, scheme =
 function viewOf(request: Request | RequestView): RequestView {
   if (!(request instanceof Request)) return requireView(request)
   const { method, url, headers } = request
-  return { method, url, headers, form: () => readForm(request.clone()) }
+  return { method, url, headers, form: () => readFormBody(request.clone()) }
 }
 
 function requireView(view: RequestView): RequestView {
@@ -124,8 +114,13 @@ function requireView(view: RequestView): RequestView {
 }
 
 /** @see RFC 9110 §11.4 */
-function readAuthorization(lines: readonly string[], settings: ExtractSettings): Credential | undefined {
+function readAuthorization(
+  request: RequestView,
+  context: CallContext,
+  settings: ExtractSettings,
+): Presentation | undefined {
   const { spelled, hidden, unspaced } = settings.schemes
+  const lines = headerLines(request.headers, 'authorization')
   if (lines.length > 1) {
     throw new BearwardError('credentials_ambiguous', `the request has ${lines.length} Authorization headers`)
   }
@@ -135,7 +130,10 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
   }
   const value = trim(line)
   const space = value.indexOf(' ')
-  const scheme = spelled.get((space < 0 ? value : value.slice(0, space)).toLowerCase())
+  // Nearly every client spells it so: the look-up takes longer.
+  const scheme = value.startsWith('Bearer ')
+    ? 'Bearer'
+    : spelled.get((space < 0 ? value : value.slice(0, space)).toLowerCase())
   if (scheme === undefined) {
     // Other schemes belong to other code. But a second credential behind one makes the request ambiguous.
     if (hidden.test(value)) throw severalCredentials()
@@ -155,7 +153,7 @@ function readAuthorization(lines: readonly string[], settings: ExtractSettings):
   }
   requireSize(token, settings, scheme)
   if (token.includes(',') && ANOTHER_CREDENTIAL.test(token)) throw severalCredentials(scheme)
-  return { scheme, token }
+  return { scheme, token, request, context }
 }
 
 function severalCredentials(scheme = 'Bearer'): BearwardError {

@@ -20,8 +20,10 @@ export interface ChallengeSettings {
 /** An authentication scheme, and what each of its challenges says. */
 interface ChallengeScheme {
   readonly name: string
-  readonly parameters: readonly (readonly [name: string, value: string])[]
+  readonly parameters: readonly Parameter[]
 }
+
+type Parameter = readonly [name: string, value: string | undefined]
 
 const NONE: readonly never[] = []
 
@@ -80,22 +82,21 @@ function answerTo(
   const challenges = settings.schemes.map(({ name, parameters }) => {
     // The error stands with the scheme that the client used; the others are offered.
     const isUsed = name === used
-    const further = isUsed ? furtherParameters(error) : NONE
-    return formatChallenge(name, [
+    const own: readonly Parameter[] = [
       ['realm', settings.realm],
       ['error', isUsed ? wire : undefined],
       ['error_description', isUsed && wire ? description : undefined],
       ['scope', scope],
       ['resource_metadata', settings.resourceMetadataUrl],
-      ...parameters,
-      ...further,
-    ])
+    ]
+    const further = isUsed ? furtherParameters(error) : NONE
+    return formatChallenge(name, parameters.length + further.length > 0 ? [...own, ...parameters, ...further] : own)
   })
   return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges.join(', ') }, body }
 }
 
 /** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
-function furtherParameters(error: BearwardError): readonly (readonly [string, string])[] {
+function furtherParameters(error: BearwardError): readonly Parameter[] {
   const { parameters } = error.challenge ?? {}
   if (!parameters) return NONE
   return Object.entries(parameters).filter(([name, value]) => isFurtherParameter(name, value))
@@ -123,10 +124,7 @@ function escape(value: string): string {
   return /["\\]/.test(value) ? value.replace(/["\\]/g, String.raw`\$&`) : value
 }
 
-function formatChallenge(
-  scheme: string,
-  parameters: readonly (readonly [name: string, value: string | undefined])[],
-): string {
+function formatChallenge(scheme: string, parameters: readonly Parameter[]): string {
   let challenge = scheme
   let separator = ' '
   for (const [name, value] of parameters) {

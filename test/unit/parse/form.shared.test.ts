@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_FORM_BYTES, readForm } from '../../../src/parse/form.ts'
+import { MAX_FORM_BYTES, readFormBody } from '../../../src/parse/form.ts'
 import { readBytes } from '../../../src/parse/read-bytes.ts'
 import { codeOf } from '../../fixture/server.ts'
 
@@ -17,9 +17,9 @@ function streamOf(...chunks: Uint8Array<ArrayBuffer>[]): ReadableStream<Uint8Arr
   })
 }
 
-describe('readForm', () => {
+describe('readFormBody', () => {
   test('decodes names and values as forms do', async () => {
-    const form = await readForm(post('a=1+2&b=%C3%A9&a=3'))
+    const form = await readFormBody(post('a=1+2&b=%C3%A9&a=3'))
     expect([...form]).toEqual([
       ['a', '1 2'],
       ['b', 'é'],
@@ -28,13 +28,13 @@ describe('readForm', () => {
   })
 
   test('a missing body is an empty form', async () => {
-    expect([...(await readForm(post(null)))]).toEqual([])
+    expect([...(await readFormBody(post(null)))]).toEqual([])
   })
 
   test('a body of 1 MiB passes, one byte more does not', async () => {
     expect(MAX_FORM_BYTES).toBe(1_048_576)
-    expect(await codeOf(readForm(post('a'.repeat(MAX_FORM_BYTES))))).toBe('accepted')
-    expect(await codeOf(readForm(post('a'.repeat(MAX_FORM_BYTES + 1))))).toBe('credentials_malformed')
+    expect(await codeOf(readFormBody(post('a'.repeat(MAX_FORM_BYTES))))).toBe('accepted')
+    expect(await codeOf(readFormBody(post('a'.repeat(MAX_FORM_BYTES + 1))))).toBe('credentials_malformed')
   })
 })
 
