@@ -136,7 +136,7 @@ export class BearwardError extends Error {
   declare readonly challenge?: ErrorChallenge
   /** With `issuer_unavailable`: seconds until another attempt makes sense. */
   declare readonly retryAfterSeconds?: number
-  #headers: (() => Readonly<Record<string, string>>) | undefined
+  #headers: ((error: BearwardError) => Readonly<Record<string, string>>) | undefined
 
   constructor(code: ErrorCode, detail: string, details: BearwardErrorDetails = {}) {
     const isForDevelopers = code === 'configuration_invalid'
@@ -162,7 +162,7 @@ export class BearwardError extends Error {
 
   /** Header fields for the client, such as its challenge: some frameworks send those of an error that nobody handled. */
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.#headers?.()
+    return this.#headers?.(this)
   }
 
   // Whoever catches an error may write on it.
@@ -171,7 +171,10 @@ export class BearwardError extends Error {
   }
 
   /** Gives an error its `headers`, made when they are read. */
-  static withHeaders(error: BearwardError, headers: () => Readonly<Record<string, string>>): BearwardError {
+  static withHeaders(
+    error: BearwardError,
+    headers: (error: BearwardError) => Readonly<Record<string, string>>,
+  ): BearwardError {
     // A proxy of an error has none.
     if (#headers in error) error.#headers = headers
     return error

@@ -220,8 +220,12 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     return withHeaders(forCaller(error, scheme))
   }
 
+  function headersOf(error: BearwardError): Readonly<Record<string, string>> {
+    return errorHeaders(error, challenging)
+  }
+
   function withHeaders(error: BearwardError): BearwardError {
-    return BearwardError.withHeaders(error, () => errorHeaders(error, challenging))
+    return BearwardError.withHeaders(error, headersOf)
   }
 
   function enter(stage: StageName, context?: CallContext): void {

@@ -79,7 +79,8 @@ function answerTo(
 
   const used = error.challenge?.scheme ?? 'Bearer'
   const scope = scopeOf(error, needed)
-  const challenges = settings.schemes.map(({ name, parameters }) => {
+  let challenges = ''
+  for (const { name, parameters } of settings.schemes) {
     // The error stands with the scheme that the client used; the others are offered.
     const isUsed = name === used
     const own: readonly Parameter[] = [
@@ -90,9 +91,10 @@ function answerTo(
       ['resource_metadata', settings.resourceMetadataUrl],
     ]
     const further = isUsed ? furtherParameters(error) : NONE
-    return formatChallenge(name, parameters.length + further.length > 0 ? [...own, ...parameters, ...further] : own)
-  })
-  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges.join(', ') }, body }
+    const all = parameters.length + further.length > 0 ? [...own, ...parameters, ...further] : own
+    challenges += `${challenges && ', '}${name}${format(all)}`
+  }
+  return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges }, body }
 }
 
 /** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
@@ -124,13 +126,10 @@ function escape(value: string): string {
   return /["\\]/.test(value) ? value.replace(/["\\]/g, String.raw`\$&`) : value
 }
 
-function formatChallenge(scheme: string, parameters: readonly Parameter[]): string {
-  let challenge = scheme
-  let separator = ' '
+function format(parameters: readonly Parameter[]): string {
+  let text = ''
   for (const [name, value] of parameters) {
-    if (value === undefined) continue
-    challenge += `${separator}${name}="${escape(value)}"`
-    separator = ', '
+    if (value !== undefined) text += `${text === '' ? ' ' : ', '}${name}="${escape(value)}"`
   }
-  return challenge
+  return text
 }
