@@ -4,16 +4,21 @@ import type { IssuerSettings } from './issuer.ts'
 // Strings that identify a configuration: equal settings make equal strings, and different ones make different strings.
 
 /** The settings that decide over an issuer's metadata and keys. */
-export function sourcesFingerprint({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
-  return JSON.stringify([identifier, metadata, keys, [...algorithms]])
+export function sourcesFingerprint({ identifier, metadata, keys, algorithms, introspection }: IssuerSettings): string {
+  return JSON.stringify([identifier, metadata, keys, [...algorithms], introspection?.needsMember])
 }
 
-/** The settings that decide which documents are fetched, and from where: processes that agree in them may share documents. */
+/**
+ * The settings that decide which documents are fetched, and from where: processes that agree in them may share documents.
+ *
+ * @param members what is kept of a document, where that differs from process to process
+ */
 export function documentsFingerprint(
   { identifier, metadata, keys }: IssuerSettings,
   { insecureHosts }: { readonly insecureHosts: readonly string[] },
+  members: readonly string[] = [],
 ): string {
-  return JSON.stringify([identifier, metadata, keys, insecureHosts])
+  return JSON.stringify([identifier, metadata, keys, insecureHosts, members])
 }
 
 /**

@@ -41,12 +41,13 @@ type FoundMetadata = { readonly url: string; readonly document: JsonObject }
 
 const FRESH_MS = 60 * 60 * 1000
 export const MAX_DOCUMENT_BYTES: number = 512 * 1024
-/** The members of metadata that are used. */
-const MEMBERS = ['issuer', 'jwks_uri', 'introspection_endpoint', 'mtls_endpoint_aliases']
+/** The members of metadata that every issuer needs. */
+const MEMBERS = ['issuer', 'jwks_uri']
 const MAX_ADDRESS_LENGTH = 4_096
 
 /** @see RFC 8414 §3, OpenID Connect Discovery 1.0 §4 */
 export function createMetadataSource(issuer: IssuerSettings, settings: MetadataSettings): MetadataSource {
+  const endpoints = endpointsOf(issuer)
   let addresses = addressesOf(issuer)
   let known: { readonly document: Record<string, unknown>; fetchedMs: number } | undefined
   /** What is known led nowhere. */
@@ -55,7 +56,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
   let lastFault: unknown
   const backOff = createBackOff(settings.now)
   const shared = settings.tiers?.shareMetadata<FoundMetadata>({
-    fingerprint: documentsFingerprint(issuer, settings),
+    fingerprint: documentsFingerprint(issuer, settings, endpoints),
     timeoutMs: settings.timeoutMs,
     parse: parseShared,
     suffices,
@@ -71,7 +72,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       }
       signal.throwIfAborted()
       const originMs = settings.now()
-      const found = await fetchFirst(issuer.identifier, addresses, { ...settings, signal })
+      const found = await fetchFirst(issuer.identifier, addresses, endpoints, { ...settings, signal })
       // What comes after its time is dropped here, and may be long out of date.
       if (!signal.aborted) shared?.write(found, { originMs, lifeMs: settings.maxStaleMs }, leader)
       return { ...found, fetchedMs: settings.now() }
@@ -100,7 +101,7 @@ export function createMetadataSource(issuer: IssuerSettings, settings: MetadataS
       throw new TypeError('its metadata has not the right shape')
     }
     requireOwnIssuer(url, document, issuer.identifier)
-    return { url, document: usedMembersOf(document) }
+    return { url, document: usedMembersOf(document, endpoints) }
   }
 
   function isNewer(originMs: number): boolean {
@@ -181,18 +182,24 @@ function requireOwnIssuer(url: string, { issuer }: Record<string, unknown>, iden
   )
 }
 
+/** The members that name the endpoints which the issuer's parts need. */
+function endpointsOf({ introspection }: IssuerSettings): readonly string[] {
+  return introspection?.needsMember === undefined ? [] : [introspection.needsMember]
+}
+
 /** The members that are used, of an issuer's own document: what else is in it may weigh half a megabyte. */
-function usedMembersOf(document: Record<string, unknown>): JsonObject {
-  const { issuer, jwks_uri: jwksUri, introspection_endpoint: endpoint, mtls_endpoint_aliases: aliases } = document
-  const used: Record<string, Json | undefined> = {
+function usedMembersOf(document: Record<string, unknown>, endpoints: readonly string[]): JsonObject {
+  const { issuer, jwks_uri: jwksUri, mtls_endpoint_aliases: aliases } = document
+  return present({
     issuer: issuer as Json,
     jwks_uri: addressIn(jwksUri),
-    introspection_endpoint: addressIn(endpoint),
-    mtls_endpoint_aliases: isObject(aliases)
-      ? present({ introspection_endpoint: addressIn(aliases['introspection_endpoint']) })
-      : undefined,
-  }
-  return present(used)
+    ...addressesIn(document, endpoints),
+    mtls_endpoint_aliases: isObject(aliases) ? present(addressesIn(aliases, endpoints)) : undefined,
+  })
+}
+
+function addressesIn(document: Record<string, unknown>, names: readonly string[]): Record<string, Json | undefined> {
+  return Object.fromEntries(names.map((name) => [name, addressIn(document[name])]))
 }
 
 /** What may be an address; of what is none the kind alone, for messages. */
@@ -210,6 +217,7 @@ function present(members: Record<string, Json | undefined>): JsonObject {
 async function fetchFirst(
   identifier: string,
   addresses: readonly string[],
+  endpoints: readonly string[],
   settings: Omit<FetchSettings, 'mediaTypes' | 'maxBytes' | 'members'>,
 ): Promise<FoundMetadata> {
   const misses: string[] = []
@@ -219,10 +227,10 @@ async function fetchFirst(
         ...settings,
         maxBytes: MAX_DOCUMENT_BYTES,
         mediaTypes: ['application/json'],
-        members: MEMBERS,
+        members: [...MEMBERS, ...endpoints, 'mtls_endpoint_aliases'],
       })
       requireOwnIssuer(url, document, identifier)
-      return { url, document: usedMembersOf(document) }
+      return { url, document: usedMembersOf(document, endpoints) }
     } catch (fault) {
       if (!(fault instanceof UpstreamFault && fault.notHere)) throw fault
       misses.push(fault.message)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { TrustedIssuer } from '../../../src/entry-points/index.ts'
+import { introspect, type TrustedIssuer } from '../../../src/entry-points/index.ts'
 import {
   answersFingerprint,
   documentsFingerprint,
@@ -35,12 +35,18 @@ describe('the fingerprint of sources', () => {
     )
   })
 
-  test.each<[string, Partial<TrustedIssuer>]>([...SOURCES, ['the algorithms', { jwt: { algorithms: ['ES256'] } }]])(
-    'changes with %s',
-    (_, changes) => {
-      expect(sourcesFingerprint(settings(changes))).not.toBe(sourcesFingerprint(settings()))
-    },
-  )
+  test.each<[string, Partial<TrustedIssuer>]>([
+    ...SOURCES,
+    ['the algorithms', { jwt: { algorithms: ['ES256'] } }],
+    ['an endpoint that its metadata must name', { introspection: introspect({ auth: 'none' }) }],
+  ])('changes with %s', (_, changes) => {
+    expect(sourcesFingerprint(settings(changes))).not.toBe(sourcesFingerprint(settings()))
+  })
+
+  test('is equal where the endpoint is given: the metadata need not name it', () => {
+    const introspection = introspect({ auth: 'none', endpoint: `${ISSUER}/introspect` })
+    expect(sourcesFingerprint(settings({ introspection }))).toBe(sourcesFingerprint(settings()))
+  })
 })
 
 describe('the fingerprint of documents', () => {
@@ -56,6 +62,13 @@ describe('the fingerprint of documents', () => {
 
   test('changes with the hosts that may be asked over http', () => {
     expect(documentsFingerprint(settings(), { insecureHosts: [] })).not.toBe(documentsFingerprint(settings(), SERVER))
+  })
+
+  test('changes with the members that are kept of a document', () => {
+    const [one, other] = [['token_endpoint'], ['revocation_endpoint']].map((members) =>
+      documentsFingerprint(settings(), SERVER, members),
+    )
+    expect(new Set([one, other, documentsFingerprint(settings(), SERVER)]).size).toBe(3)
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { introspect } from '../../../../src/entry-points/index.ts'
 import { createMetadataSource, type MetadataSource } from '../../../../src/stages/issuer/metadata.ts'
 import { parseIssuer } from '../../../../src/options/issuer.ts'
 import {
@@ -444,7 +445,7 @@ describe('the address of the keys', () => {
 
 describe('what is kept of a document', () => {
   test('is what is used, as it came', async () => {
-    const { source, upstream } = bench()
+    const { source, upstream } = bench({ introspection: introspect({ auth: 'none' }) })
     const used = {
       jwks_uri: `${ISSUER}/keys`,
       introspection_endpoint: `${ISSUER}/introspect`,
@@ -456,6 +457,13 @@ describe('what is kept of a document', () => {
     expect(await source.get({})).toEqual({ issuer: ISSUER, ...used })
   })
 
+  test('names no endpoint that nobody asks', async () => {
+    const { source, upstream } = bench()
+    const endpoints = { introspection_endpoint: `${ISSUER}/introspect`, token_endpoint: `${ISSUER}/token` }
+    upstream.answers.set(OAUTH, answer(ISSUER, { ...endpoints, mtls_endpoint_aliases: endpoints }))
+    expect(await source.get({})).toEqual({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks`, mtls_endpoint_aliases: {} })
+  })
+
   test.each<[string, unknown, unknown]>([
     ['an address of 4,096 characters', `https://a/${'x'.repeat(4_086)}`, `https://a/${'x'.repeat(4_086)}`],
     ['an address of 4,097 characters', `https://a/${'x'.repeat(4_087)}`, undefined],
@@ -464,7 +472,7 @@ describe('what is kept of a document', () => {
     ['a number', 1, 1],
     ['null', null, null],
   ])('of %s where an address belongs, no more than its kind', async (_, came, kept) => {
-    const { source, upstream } = bench()
+    const { source, upstream } = bench({ introspection: introspect({ auth: 'none' }) })
     upstream.answers.set(OAUTH, answer(ISSUER, { introspection_endpoint: came }))
     expect((await source.get({}))['introspection_endpoint']).toEqual(kept)
   })
