@@ -1,29 +1,29 @@
 /**
- * A cache that several processes or isolates share, such as Redis or a data centre's cache. It stands behind the caches of
- * the process: it may be slow, fail, lose or alter what it holds, and nothing of that reaches a caller.
+ * A cache that several processes or isolates share, such as Redis or a data centre's cache. It may be slow, fail, and lose or
+ * alter entries: callers then get the answer of the issuer instead.
  *
- * `cacheTierContract` of `bearward/testing` checks an implementation.
+ * `cacheTierContract` of `bearward/testing` tests an implementation.
  */
 export interface CacheTier {
   /** Names the tier in events: printable ASCII. */
   readonly name: string
-  /** Milliseconds after which one operation is given up and the tier passed over. Default 200, 10 to 5000. */
+  /** Milliseconds for one operation; a slower tier is skipped. Default 200, 10 to 5000. */
   readonly timeoutMs?: number | undefined
   /**
-   * Whether answers about tokens may be kept here. Default true. False for a store that is slow to tell of changes, or that
-   * remembers for a while that something was not there.
+   * Whether the tier may hold answers about tokens. Default true. Set false for a store that shows changes late, or that caches
+   * the absence of an entry.
    */
   readonly answers?: boolean | undefined
-  /** What was put under the key and has not expired; `undefined` or `null` where there is nothing. */
+  /** Returns the value under the key; `undefined` or `null` where there is none. */
   readonly get: (key: string) => Promise<string | null | undefined>
-  /** Keeps a string of up to 1 MiB in place of what was there. Keys are up to 80 characters out of `A-Z a-z 0-9 : _ -`. */
+  /** Stores a string of up to 1 MiB and replaces the earlier one. Keys are up to 80 characters of `A-Z a-z 0-9 : _ -`. */
   readonly put: (key: string, value: string, expiry: TierExpiry) => Promise<unknown>
-  /** Drops what is under the key; it is no error where nothing is. */
+  /** Deletes the value under the key. A missing value is no error. */
   readonly delete: (key: string) => Promise<unknown>
 }
 
-/** When an entry may go. */
+/** When an entry expires. */
 export interface TierExpiry {
-  /** Whole seconds, at least 1. A tier may keep the entry longer: its age is checked again when it is read. */
+  /** Whole seconds, at least 1. A tier may keep the entry longer: bearward checks the age of every entry that it reads. */
   readonly expiresInSeconds: number
 }

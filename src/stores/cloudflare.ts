@@ -2,42 +2,42 @@ import { functionOf, integerBetween, misconfigured, objectOf, show, withDefault 
 import { isObject } from '../parse/json.ts'
 import type { CacheTier } from './cache-tier.ts'
 
-/** What is needed of the Cache API: `caches.default` is one, and so is what `caches.open()` gives. */
+/** The part of the Cache API that a tier uses. `caches.default` and the caches of `caches.open()` have it. */
 export interface CacheLike {
   readonly match: (url: string) => Promise<{ readonly text: () => Promise<string> } | undefined>
-  /** Takes the runtime's own kind of `Response`, whatever types are in use for it. */
+  /** Typed `never`, so that every runtime's own `Response` type fits. */
   readonly put: (url: string, response: never) => Promise<unknown>
   readonly delete: (url: string) => Promise<unknown>
 }
 
-/** Where a Cache API tier keeps its entries. */
+/** Options of `cacheApiTier`. */
 export interface CacheApiTierOptions {
-  /** Returns the cache; asked for every operation. Default: `caches.default` of the Workers runtime. */
+  /** Returns the cache. Called for every operation. Default: `caches.default` of the Workers runtime. */
   readonly cache?: (() => CacheLike | Promise<CacheLike>) | undefined
   /** Milliseconds for one operation. Default 200, 10 to 5000. */
   readonly timeoutMs?: number | undefined
 }
 
-/** What is needed of a Workers KV namespace. */
+/** The part of a Workers KV namespace that a tier uses. */
 export interface KvNamespaceLike {
   readonly get: (key: string, type: 'text') => Promise<string | null>
   readonly put: (key: string, value: string, options: { expirationTtl: number }) => Promise<unknown>
   readonly delete: (key: string) => Promise<unknown>
 }
 
-/** How a KV tier treats its namespace. */
+/** Options of `kvTier`. */
 export interface KvTierOptions {
-  /** Milliseconds for one operation. Default 500, 10 to 5000: a key that a data centre has not read lately comes from afar. */
+  /** Milliseconds for one operation. Default 500, 10 to 5000. A key comes from afar unless the data centre read it lately. */
   readonly timeoutMs?: number | undefined
 }
 
-// A host that can never be anybody's: RFC 6761 §6.4.
+// Nobody can own this host: RFC 6761 §6.4.
 const CACHE_ORIGIN = 'https://bearward.invalid/'
 const SHORTEST_KV_SECONDS = 60
 
 /**
- * Makes a tier of the Cache API: shared by all isolates of one data centre, gone from it at any time. On `*.workers.dev` and in
- * previews the Cache API keeps nothing.
+ * Makes a tier of the Cache API. All isolates of one data centre share it, and the platform may drop entries at any time. On
+ * `*.workers.dev` and in previews it keeps nothing.
  *
  * @throws {BearwardError} configuration_invalid
  */
@@ -67,7 +67,7 @@ export function cacheApiTier(options: CacheApiTierOptions = {}): CacheTier {
   }
 }
 
-/** @throws where the runtime has no default cache: browsers and Deno have named ones alone */
+/** @throws where the runtime has only named caches, as browsers and Deno do */
 function defaultCache(): CacheLike {
   const found = (globalThis as { readonly caches?: { readonly default?: CacheLike } }).caches?.default
   if (!found) throw new TypeError('this runtime has no `caches.default`: name a cache by the option "cache"')
@@ -75,8 +75,8 @@ function defaultCache(): CacheLike {
 }
 
 /**
- * Makes a tier of a Workers KV namespace, for keys and metadata alone: a change takes up to a minute to be seen everywhere, and
- * so does an entry that was looked for before it was there, which is of no use for answers that count for seconds.
+ * Makes a tier of a Workers KV namespace, for keys and metadata. It holds no answers about tokens: these count for seconds, and
+ * KV shows a change everywhere only after up to a minute.
  *
  * @throws {BearwardError} configuration_invalid
  */
@@ -91,7 +91,7 @@ export function kvTier(namespace: KvNamespaceLike, options: KvTierOptions = {}):
     answers: false,
     get: (key) => namespace.get(key, 'text'),
     put: (key, value, { expiresInSeconds }) =>
-      // Earlier expiry is refused there; when an entry is too old is decided here.
+      // KV refuses a shorter expiry. The reader checks the age of an entry itself.
       namespace.put(key, value, { expirationTtl: Math.max(SHORTEST_KV_SECONDS, expiresInSeconds) }),
     delete: (key) => namespace.delete(key),
   }
@@ -99,6 +99,6 @@ export function kvTier(namespace: KvNamespaceLike, options: KvTierOptions = {}):
 
 function requireNamespace(value: unknown): void {
   const fits = isObject(value) && ['get', 'put', 'delete'].every((name) => typeof value[name] === 'function')
-  // The usual slip: the binding is missing in wrangler.toml, and `env.NAME` is undefined.
+  // The usual mistake: wrangler.toml lacks the binding, and `env.NAME` is undefined.
   if (!fits) throw misconfigured('kvTier()', show(value), 'a KV namespace: is it bound in wrangler.toml?')
 }

@@ -3,18 +3,18 @@ import { createClock } from '../runtime/clock.ts'
 import { functionOf, integerBetween, objectOf, withDefault } from '../options/checks.ts'
 import type { CacheTier } from './cache-tier.ts'
 
-/** Bounds of a memory tier. */
+/** Options of `memoryTier`. */
 export interface MemoryTierOptions {
-  /** Most entries kept. Default 1000, 1 to 1000000. */
+  /** Most entries. Default 1000, 1 to 1000000. */
   readonly max?: number | undefined
-  /** Most characters kept, keys included. Default 16 Mi, 64 Ki to 1 Gi. */
+  /** Most characters, keys included. Default 16 Mi, 64 Ki to 1 Gi. */
   readonly maxCharacters?: number | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly now?: (() => number) | undefined
 }
 
 /**
- * Makes a tier in this process's memory: for tests, and for several resource servers in one process that trust the same issuers.
+ * Makes a tier in this process's memory, for tests and for several resource servers in one process.
  *
  * @throws {BearwardError} configuration_invalid
  */

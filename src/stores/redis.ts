@@ -2,10 +2,10 @@ import { headerText, integerBetween, misconfigured, objectOf, kindOf, withDefaul
 import { isObject } from '../parse/json.ts'
 import type { CacheTier } from './cache-tier.ts'
 
-/** What is needed of a Redis or Valkey client: those of `ioredis` and `redis` have it, single or cluster. */
+/** The part of a Redis or Valkey client that a tier uses. The clients of `ioredis` and `redis` have it, single or cluster. */
 export type RedisClient = RedisReads & (RedisExpiryOfIoredis | RedisExpiryOfNodeRedis)
 
-/** What both clients call alike. */
+/** The commands that both clients call alike. */
 export interface RedisReads {
   readonly get: (key: string) => Promise<string | null>
   readonly del: (key: string) => Promise<number>
@@ -21,18 +21,18 @@ export interface RedisExpiryOfNodeRedis {
   readonly pSetEx: (key: string, milliseconds: number, value: string) => Promise<unknown>
 }
 
-/** Where a Redis tier keeps its entries. */
+/** Options of `redisTier`. */
 export interface RedisTierOptions {
-  /** Stands before every key, to share a server with others: up to 100 printable ASCII characters. Default: none. */
+  /** Prefix of every key, for a server shared with others. Up to 100 printable ASCII characters. Default: none. */
   readonly prefix?: string | undefined
   /** Milliseconds for one operation. Default 200, 10 to 5000. */
   readonly timeoutMs?: number | undefined
 }
 
 /**
- * Makes a tier of a Redis or Valkey server, or a cluster of them: shared by a whole fleet.
+ * Makes a tier of a Redis or Valkey server, or a cluster of them, for a whole fleet.
  *
- * The client stays yours: connect it, listen to its `error` events, close it. Every operation touches one key.
+ * You connect the client, listen to its `error` events and close it. Every operation uses one key.
  *
  * @throws {BearwardError} configuration_invalid
  */

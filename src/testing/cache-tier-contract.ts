@@ -1,27 +1,27 @@
 import type { CacheTier } from '../stores/cache-tier.ts'
 
-/** One thing that is asked of every cache tier. */
+/** One check of a cache tier. */
 export interface CacheTierCheck {
-  /** A claim, fit for the name of a test. */
+  /** A claim, for use as the name of a test. */
   readonly name: string
-  /** Resolves where the tier keeps it; rejects saying what it did. */
+  /** Resolves where the claim holds. Rejects with what the tier did instead. */
   readonly run: () => Promise<void>
 }
 
-/** How the contract meets a tier's clock. */
+/** Options of `cacheTierContract`. */
 export interface CacheTierContractOptions {
   /**
-   * Waits until an entry of that many seconds has expired. Default: waits as long, by the real clock. Where the tier has a clock
-   * of its own, move it; where it keeps entries longer than it is told, as it may, return `false` to leave that check out.
+   * Lets this many seconds pass for the tier. Default: waits by the real clock. Advance the tier's own clock where it has one.
+   * Return `false` to skip the check, where the tier keeps entries longer than `expiresInSeconds`, as it may.
    */
   readonly passSeconds?: ((seconds: number) => void | false | Promise<void | false>) | undefined
 }
 
 /**
- * Lists the checks that every `CacheTier` has to pass, for any test runner. Each calls `makeTier` anew and uses keys of its own, so
- * that it may hand out the same store again and again.
+ * Lists the checks that every `CacheTier` must pass, for any test runner. Each check calls `makeTier` and uses new keys, so
+ * `makeTier` may return the same store each time.
  *
- * Does not check what the tier does when its store fails: bearward passes it over then, whatever it does.
+ * Does not check how a tier fails: bearward skips a tier that fails, however it does.
  *
  * @example
  * for (const { name, run } of cacheTierContract(() => myTier)) test(name, run)
@@ -39,78 +39,78 @@ export function cacheTierContract(
     check('has a name for events', async ({ name }) => {
       expectThat(/^[\x20-\x7e]+$/.test(name), `a name of printable ASCII, got ${JSON.stringify(name)}`)
     }),
-    check('has nothing under a key that was never put', expectNothing),
+    check('returns nothing for a key that was never put', expectNothing),
     check('returns what was put', async (tier, key) => {
       await tier.put(key, '{"a":1}', expiring)
       await expectHeld(tier, key, '{"a":1}')
     }),
-    check('keeps any text as it was, character by character', async (tier, key) => {
+    check('returns any text unchanged, character by character', async (tier, key) => {
       const text = 'quotes " \' \\ line\nbreak\ttab, ü é 漢字 🐻, null \u0000 and a long tail'.padEnd(2_000, '.')
       await tier.put(key, text, expiring)
       await expectHeld(tier, key, text)
     }),
-    check('takes a value of 1 MiB', async (tier, key) => {
+    check('stores a value of 1 MiB', async (tier, key) => {
       const text = 'x'.repeat(1024 * 1024)
       await tier.put(key, text, expiring)
       await expectHeld(tier, key, text)
     }),
-    check('takes a key of 80 characters', async (tier, key) => {
+    check('accepts a key of 80 characters', async (tier, key) => {
       const long = key.padEnd(80, '_-:z')
       await tier.put(long, 'long', expiring)
       await expectHeld(tier, long, 'long')
       await expectNothing(tier, key)
     }),
-    check('tells keys apart that differ in case alone', async (tier, key) => {
+    check('distinguishes keys that differ in case alone', async (tier, key) => {
       await tier.put(`${key}:a`, 'lower', expiring)
       await tier.put(`${key}:A`, 'upper', expiring)
       await expectHeld(tier, `${key}:a`, 'lower')
       await expectHeld(tier, `${key}:A`, 'upper')
     }),
-    check('tells keys apart that differ in their 80th character alone', async (tier, key) => {
+    check('distinguishes keys that differ in their 80th character alone', async (tier, key) => {
       const long = key.padEnd(79, '_')
       await tier.put(`${long}1`, 'one', expiring)
       await tier.put(`${long}2`, 'two', expiring)
       await expectHeld(tier, `${long}1`, 'one')
     }),
-    check('replaces what was there, and what was read before', async (tier, key) => {
+    check('replaces the earlier value, even one that was read', async (tier, key) => {
       await tier.put(key, 'old', expiring)
       await expectHeld(tier, key, 'old')
       await tier.put(key, 'new', expiring)
       await expectHeld(tier, key, 'new')
     }),
-    check('does not remember that there was nothing, unless it takes no answers', async (tier, key) => {
+    check('does not cache the absence of an entry, unless `answers` is false', async (tier, key) => {
       if (tier.answers === false) return
       await expectNothing(tier, key)
       await tier.put(key, 'value', expiring)
       await expectHeld(tier, key, 'value')
     }),
-    check('deletes, also what was read before', async (tier, key) => {
+    check('deletes a value, even one that was read', async (tier, key) => {
       await tier.put(key, 'value', expiring)
       await expectHeld(tier, key, 'value')
       await tier.delete(key)
       await expectNothing(tier, key)
     }),
-    check('takes the deletion of what is not there', async (tier, key) => {
+    check('accepts the deletion of a missing value', async (tier, key) => {
       await tier.delete(key)
       await expectNothing(tier, key)
     }),
-    check('takes a put after a deletion', async (tier, key) => {
+    check('accepts a put after a deletion', async (tier, key) => {
       await tier.put(key, 'first', expiring)
       await tier.delete(key)
       await tier.put(key, 'second', expiring)
       await expectHeld(tier, key, 'second')
     }),
-    check('takes many operations at once', async (tier, key) => {
+    check('runs many operations at once', async (tier, key) => {
       const keys = Array.from({ length: 50 }, (_, index) => `${key}:${index}`)
       await Promise.all(keys.map((each) => tier.put(each, each, expiring)))
       await Promise.all(keys.map((each) => expectHeld(tier, each, each)))
     }),
-    check('takes seconds for seconds', async (tier, key) => {
+    check('counts the expiry in seconds', async (tier, key) => {
       await tier.put(key, 'short', { expiresInSeconds: 10 })
       await wait(0.05)
       await expectHeld(tier, key, 'short')
     }),
-    check('lets an entry go when its time is over, and not before', async (tier, key) => {
+    check('expires an entry on time, and not before', async (tier, key) => {
       await tier.put(key, 'short', { expiresInSeconds: 2 })
       await tier.put(`${key}:long`, 'long', expiring)
       await expectHeld(tier, key, 'short')
@@ -118,7 +118,7 @@ export function cacheTierContract(
       await expectNothing(tier, key)
       await expectHeld(tier, `${key}:long`, 'long')
     }),
-    check('counts the time anew from the latest put', async (tier, key) => {
+    check('counts the expiry from the latest put', async (tier, key) => {
       await tier.put(key, 'short', { expiresInSeconds: 2 })
       await tier.put(key, 'long', expiring)
       if ((await passSeconds(3)) === false) return

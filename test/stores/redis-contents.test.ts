@@ -105,12 +105,12 @@ describe.each(clientKinds)('what a redis-server does with entries of $name:', ({
 
   describe.each(['keys', 'answer'] as const)('garbage in place of the %s', (kind) => {
     test.each<[string, (name: string, value: string) => string, string]>([
-      ['an empty string', () => '', 'it is not sealed with a key at hand'],
-      ['JSON that breaks off', () => '{"originMs":1,"expi', 'it is not sealed with a key at hand'],
-      ['an entry that breaks off', (_, value) => value.slice(0, 12), 'it is not sealed'],
-      ['an entry with one character changed', (_, value) => changed(value), 'its seal is broken'],
-      ['an entry without its seal', () => '{"originMs":0,"expiresMs":9e15,"data":{}}', 'it is not sealed'],
-      ['3 MiB of anything', () => 'x'.repeat(3 * 1024 * 1024), 'its entry is too large'],
+      ['an empty string', () => '', 'the entry is not sealed with a configured key'],
+      ['JSON that breaks off', () => '{"originMs":1,"expi', 'the entry is not sealed with a configured key'],
+      ['an entry that breaks off', (_, value) => value.slice(0, 12), 'the entry is not sealed'],
+      ['an entry with one character changed', (_, value) => changed(value), 'the seal is broken'],
+      ['an entry without its seal', () => '{"originMs":0,"expiresMs":9e15,"data":{}}', 'the entry is not sealed'],
+      ['3 MiB of anything', () => 'x'.repeat(3 * 1024 * 1024), 'the entry is too large'],
     ])('%s is passed over, reported, and written anew', async (_, make, message) => {
       const outcome = await afterMeddling(kind, (name, value) => redis.command('SET', name, make(name, value)))
       expect(outcome).toEqual({ asked: 1, askedNext: 0, messages: [expect.stringContaining(`get false ${message}`)] })
@@ -138,7 +138,7 @@ describe.each(clientKinds)('what a redis-server does with entries of $name:', ({
       const outcome = await afterMeddling(kind, async (name) =>
         redis.command('COPY', await keyOf('metadata'), name, 'REPLACE'),
       )
-      const message = 'get false its seal is broken, or it was sealed under another name'
+      const message = 'get false the seal is broken: the entry was altered or has another name'
       expect(outcome).toEqual({ asked: 1, askedNext: 0, messages: [message] })
     })
   })

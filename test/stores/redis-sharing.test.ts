@@ -168,7 +168,12 @@ describe.each(clientKinds)('resource servers that share a redis-server by $name'
     const stranger = await sealedMember([await tier()], { encryption: [KEY_B] })
     expect(await stranger.check(opaque())).toBe('accepted')
     expect(stranger.endpoint.asked).toHaveLength(1)
-    const failed = { tier: 'redis', operation: 'get', detail: 'it is not sealed with a key at hand', retryInMs: 0 }
+    const failed = {
+      tier: 'redis',
+      operation: 'get',
+      detail: 'the entry is not sealed with a configured key',
+      retryInMs: 0,
+    }
     expect(stranger.failures()).toEqual(Array.from({ length: 2 }, () => ({ type: 'tier_failed', ...failed })))
     const held = await redis.strings()
     expect([...held.values()].map((value) => value.slice(0, 2))).toEqual(['b.', 'b.'])

@@ -14,7 +14,7 @@ import {
   optional,
 } from '../../options/checks.ts'
 
-/** The shared tiers and what seals their entries. */
+/** The shared tiers and the keys that seal their entries. */
 export interface TierSettings {
   readonly list: readonly CacheTier[]
   readonly keys: readonly [SealingKey, ...SealingKey[]] | undefined
@@ -35,7 +35,7 @@ export function parseTiers(tiers: unknown, options: unknown, option: string): Ti
   return { list, keys: keys as readonly [SealingKey, ...SealingKey[]] }
 }
 
-// None of these says what came: it is a secret, an address with a password in it, or was mistaken for one.
+// These messages give only the type of a wrong value: it may be a secret, or an address with a password in it.
 const cacheTiers: Check<readonly CacheTier[]> = (value, option) => {
   if (Array.isArray(value)) return arrayOf(cacheTier, 'an array of at least one cache tier')(value, option)
   throw misconfigured(option, kindOf(value), 'an array of at least one cache tier')
@@ -45,12 +45,12 @@ const cacheTier: Check<CacheTier> = (value, option) => {
   const functions = ['get', 'put', 'delete'] as const
   const missing = isObject(value) ? functions.find((name) => typeof value[name] !== 'function') : functions[0]
   if (missing !== undefined || !isObject(value)) {
-    throw misconfigured(option, kindOf(value), `a CacheTier; this has no function "${missing}"`)
+    throw misconfigured(option, kindOf(value), `a CacheTier with a function "${missing}"`)
   }
   headerText(value['name'], `${option}.name`)
   optional(integerBetween(10, 5_000))(value['timeoutMs'], `${option}.timeoutMs`)
   optional(boolean)(value['answers'], `${option}.answers`)
-  // As it is, not a copy: it may be an instance of a class.
+  // Not a copy: it may be an instance of a class.
   return value as unknown as CacheTier
 }
 
@@ -75,7 +75,7 @@ const keyBytes: Check<Uint8Array<ArrayBuffer>> = (value, option) => {
   throw misconfigured(option, kindOf(value), `${KEY_BYTES} bytes, as a Uint8Array or in base64`)
 }
 
-/** What `openssl rand -base64 32` prints, and its URL-safe form. */
+/** Decodes base64 as `openssl rand -base64 32` prints it, and its URL-safe form. */
 function decodeAnyBase64(text: string): Uint8Array | undefined {
   return decodeBase64url(text.trim().replace(/=+$/, '').replaceAll('+', '-').replaceAll('/', '_'))
 }

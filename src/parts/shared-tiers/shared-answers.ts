@@ -1,3 +1,4 @@
+import { Fault } from '../../faults.ts'
 import type { SharedAnswers } from '../../parts.ts'
 import { isObject, type JsonObject } from '../../parse/json.ts'
 import { createMarks } from '../../token/forgetting.ts'
@@ -7,21 +8,21 @@ export interface SharedAnswersSettings {
   readonly now: () => number
 }
 
-/** Keeps issuers' answers about tokens in the shared tiers, and passes over those that were given before a token was forgotten. */
+/** Keeps issuers' answers about tokens in the shared tiers. Ignores answers from before the token was forgotten. */
 export function createSharedAnswers(cache: SharedCache, { now }: SharedAnswersSettings): SharedAnswers {
   let allForgottenMs = Number.NEGATIVE_INFINITY
   const forgottenMs = createMarks()
-  // Something was forgotten while the clock told no time: everything counts as forgotten at the first time that it tells.
-  let isTimeOwed = false
+  // Something was forgotten while the clock had no time: then everything counts as forgotten at the clock's next time.
+  let isTimeMissing = false
 
   function isForgotten(token: string, answeredMs: number): boolean {
     const nowMs = now()
-    if (isTimeOwed && Number.isFinite(nowMs)) {
+    if (isTimeMissing && Number.isFinite(nowMs)) {
       allForgottenMs = nowMs
-      isTimeOwed = false
+      isTimeMissing = false
     }
     const sinceMs = Math.max(allForgottenMs, forgottenMs.of(token))
-    return isTimeOwed || !(answeredMs > sinceMs + ANSWER_SKEW_MS)
+    return isTimeMissing || !(answeredMs > sinceMs + ANSWER_SKEW_MS)
   }
 
   return {
@@ -31,7 +32,7 @@ export function createSharedAnswers(cache: SharedCache, { now }: SharedAnswersSe
         async read(judge, suffices, context) {
           type Verdict = ReturnType<typeof judge>
           const parse = ({ claims }: JsonObject, answeredMs: number): Verdict | undefined => {
-            if (!isObject(claims)) throw new TypeError('its answer has not the right shape')
+            if (!isObject(claims)) throw new Fault('the answer has the wrong shape')
             if (isForgotten(token, answeredMs)) return undefined
             return judge({ claims, bytes: JSON.stringify(claims).length }, answeredMs)
           }
@@ -46,12 +47,12 @@ export function createSharedAnswers(cache: SharedCache, { now }: SharedAnswersSe
     forget(token) {
       const nowMs = now()
       if (Number.isFinite(nowMs)) forgottenMs.set(token, nowMs)
-      else isTimeOwed = true
+      else isTimeMissing = true
     },
     forgetAll() {
       const nowMs = now()
       if (Number.isFinite(nowMs)) allForgottenMs = nowMs
-      else isTimeOwed = true
+      else isTimeMissing = true
     },
   }
 }

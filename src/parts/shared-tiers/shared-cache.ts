@@ -1,6 +1,6 @@
 import { encode } from 'jose/base64url'
 import { LRUCache } from 'lru-cache'
-import { describeFault } from '../../faults.ts'
+import { describeFault, Fault } from '../../faults.ts'
 import type { SharedEntry, SharedWriting } from '../../parts.ts'
 import type { TierSettings } from './options.ts'
 import { isObject, type JsonObject, parseStrictObject } from '../../parse/json.ts'
@@ -10,37 +10,37 @@ import { createBackOff } from '../../upstream/back-off.ts'
 import { waitWithin } from '../../runtime/deadline.ts'
 import { createSealing } from './sealing.ts'
 
-/** The kinds of what is shared, as they stand in names. */
-export type SharedKind = 'keys' | 'metadata' | 'answer'
+/** The kind of an entry, as its name says it. */
+export type EntryKind = 'keys' | 'metadata' | 'answer'
 
 /** How entries of one kind are read. */
 export interface SharedReading<T> {
-  /** Reads data that anybody may have written; `undefined` where it is of no use. What it throws says that it is unusable. */
+  /** Reads data from any writer. Returns `undefined` where it is of no use here. @throws where it is malformed */
   readonly parse: (data: JsonObject, originMs: number) => T | undefined | Promise<T | undefined>
-  /** Whether the entry will do, so that no other tier need be asked. */
+  /** Whether the entry ends the search through the tiers. */
   readonly suffices: (entry: SharedEntry<T>) => boolean
-  /** The longest that all tiers together may take, where their own times would be longer. */
-  readonly withinMs?: number
+  /** Longest time for all tiers together. Shortens the tiers' own timeouts in proportion. Default: no bound. */
+  readonly budgetMs?: number
 }
 
-/** The shared tiers behind the caches of this process: read in order, written behind, passed over where they fail. */
+/** The shared tiers as one cache: reads them in order, writes in the background, skips those that fail. */
 export interface SharedCache {
-  /** Some tier may hold entries of this kind. */
-  readonly holds: (kind: SharedKind) => boolean
-  /** The first entry that suffices, else the newest; it never rejects. */
+  /** Whether any tier may hold entries of this kind. */
+  readonly holds: (kind: EntryKind) => boolean
+  /** Returns the first entry that suffices, else the newest. Never rejects. */
   readonly read: <T>(
     name: string,
     reading: SharedReading<T>,
     context: CallContext,
   ) => Promise<SharedEntry<T> | undefined>
-  /** Writes to every tier behind the caller's back. `unless` is asked at the end: where it says so, the entry goes again. */
+  /** Writes to every tier in the background, then deletes the entry again where `unless` returns true. */
   readonly write: (name: string, data: JsonObject, options: SharedWriting, context: CallContext) => void
-  /** As `forget`, behind the caller's back. */
+  /** As `forget`, in the background. */
   readonly drop: (name: string, context: CallContext) => void
-  /** Drops an entry from every tier; it never rejects. */
+  /** Deletes an entry from every tier. Never rejects. */
   readonly forget: (name: string) => Promise<void>
-  /** The longest that a read takes, where every tier hangs. */
-  readonly patienceMs: number
+  /** Longest time for one read: every tier hangs. */
+  readonly maxWaitMs: number
 }
 
 export interface SharedCacheSettings {
@@ -53,11 +53,11 @@ type Operation = 'get' | 'put' | 'delete'
 
 interface Found<T> extends SharedEntry<T> {
   readonly expiresMs: number
-  /** As it came, sealed where it was. */
+  /** As the tier holds it: perhaps sealed. */
   readonly text: string
 }
 
-/** A tier with what is known of its health; it reads while it cannot be written, as a full memory can. */
+/** A tier and its health. Reads and writes count apart: a store with full memory still reads. */
 interface Watched {
   readonly tier: CacheTier
   readonly timeoutMs: number
@@ -66,26 +66,26 @@ interface Watched {
 }
 
 /**
- * Part of the time for one load that the tiers may take for the keys, and once more for the metadata: where they hang, the
- * rest is the issuer's.
+ * The fraction of a load's timeout that the tiers may take for the keys, and once more for the metadata. Where they hang, the
+ * issuer keeps the rest.
  */
-export const TIERS_PART: number = 1 / 3
+export const BUDGET_FRACTION: number = 1 / 3
 
-/** How much the clocks of those who share answers may differ. */
+/** How much the clocks of processes that share answers may differ. */
 export const ANSWER_SKEW_MS = 2_000
 
 const VERSION = 1
 const DEFAULT_TIMEOUT_MS = 200
 const MAX_CHARACTERS = 1024 * 1024
 const MAX_FORGOTTEN = 10_000
-// Clocks of a fleet differ a little. By that much keys may serve longer; answers count for seconds, and so do theirs.
-const MAX_SKEW_MS: Readonly<Record<SharedKind, number>> = { keys: 60_000, metadata: 60_000, answer: ANSWER_SKEW_MS }
+// Clocks of a fleet differ. Keys may serve longer by this much. Answers count for seconds only, so their bound is small.
+const MAX_SKEW_MS: Readonly<Record<EntryKind, number>> = { keys: 60_000, metadata: 60_000, answer: ANSWER_SKEW_MS }
 
 /**
- * The name of an entry in every tier: equal for what is configured alike and nothing else. It tells nothing of a token.
- * One name touches one key, so that a cluster of stores may spread them as it likes.
+ * Returns the name of an entry: equal for equal parts alone. It reveals nothing of a token, and each operation uses one name, so
+ * that a cluster can spread them freely.
  */
-export async function sharedName(kind: SharedKind, ...parts: readonly string[]): Promise<string> {
+export async function sharedName(kind: EntryKind, ...parts: readonly string[]): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(parts)))
   return `bearward:${VERSION}:${kind}:${encode(new Uint8Array(digest))}`
 }
@@ -99,40 +99,40 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     writes: createBackOff(now),
   }))
 
-  // A deletion that failed, or that a slow put of another process overtook, must not bring back what was forgotten here.
-  // Made when first used: it takes memory for as many names as it may hold.
-  let forgotten: LRUCache<string, number> | undefined
+  // When each name was forgotten. A failed deletion, or a late put of another process, must not bring the entry back.
+  // Made when first used: it allocates its full size.
+  let forgottenMs: LRUCache<string, number> | undefined
 
-  /** Answers about tokens are shared sealed or not at all. */
-  function mayHold({ answers = true }: CacheTier, kind: SharedKind): boolean {
+  /** Answers about tokens are shared only where they are sealed. */
+  function mayHold({ answers = true }: CacheTier, kind: EntryKind): boolean {
     return kind !== 'answer' || (answers && sealing !== undefined)
   }
 
-  function holding(name: string): readonly Watched[] {
-    return watched.filter(({ tier }) => mayHold(tier, kindOf(name)))
+  function tiersFor(name: string): readonly Watched[] {
+    return watched.filter(({ tier }) => mayHold(tier, entryKind(name)))
   }
 
   function report({ tier: { name } }: Watched, operation: Operation, fault: unknown, retryInMs: number): void {
     emit({ type: 'tier_failed', tier: name, operation, detail: describeFault(fault), retryInMs })
   }
 
-  /** Runs one operation in bounded time; `undefined` where the tier failed or is left alone for a while. */
+  /** Runs one operation within its timeout. Returns `undefined` where the tier fails, or failed lately. */
   async function run<T>(
     one: Watched,
     operation: 'get' | 'put',
     work: () => Promise<T>,
-    limitMs = one.timeoutMs,
+    timeoutMs = one.timeoutMs,
   ): Promise<{ result: T } | undefined> {
     const health = operation === 'get' ? one.reads : one.writes
     if (health.remainingMs() > 0) return undefined
     const failures = health.failures()
     try {
-      const result = await within(work, limitMs, operation === 'get')
-      // One that began before the latest failure does not take it back.
+      const result = await inTime(work, timeoutMs, operation === 'get')
+      // A success that began before the latest failure proves nothing.
       if (health.failures() === failures) health.succeed()
       return { result }
     } catch (fault) {
-      // Those that were under way when it failed say nothing new.
+      // Report once, however many operations were under way.
       if (health.remainingMs() > 0) return undefined
       health.fail()
       report(one, operation, fault, Math.round(health.remainingMs()))
@@ -140,41 +140,42 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     }
   }
 
-  /** @throws where the text is no entry that this reader can use */
+  /** @throws where the text is malformed, or no configured key sealed it */
   async function readEntry<T>(
     name: string,
     text: unknown,
     { parse }: SharedReading<T>,
   ): Promise<Omit<Found<T>, 'text'> | undefined> {
-    if (typeof text !== 'string') throw new TypeError('its entry is no string')
-    if (text.length > MAX_CHARACTERS) throw new TypeError('its entry is too large')
+    if (typeof text !== 'string') throw new Fault('the entry is not a string')
+    if (text.length > MAX_CHARACTERS) throw new Fault('the entry is too large')
     const opened = sealing ? await sealing.open(name, text) : text
     const entry = parseStrictObject(new TextEncoder().encode(opened))
     const { originMs, expiresMs, data } = entry ?? {}
-    if (!isTime(originMs) || !isTime(expiresMs) || !isObject(data))
-      throw new TypeError('its entry has not the right shape')
+    if (!isTime(originMs) || !isTime(expiresMs) || !isObject(data)) throw new Fault('the entry has the wrong shape')
     const nowMs = now()
-    if (!(originMs <= nowMs + MAX_SKEW_MS[kindOf(name)])) throw new TypeError('its entry comes from the future')
+    if (!(originMs <= nowMs + MAX_SKEW_MS[entryKind(name)]))
+      throw new Fault('the entry comes from the future: compare the clocks')
     if (!(nowMs < expiresMs) || isForgotten(name, originMs)) return undefined
-    const saidMs = Math.min(originMs, nowMs)
-    const value = await parse(data, saidMs)
-    return value === undefined ? undefined : { value, originMs: saidMs, expiresMs }
+    // Another process's clock may run ahead of ours.
+    const pastMs = Math.min(originMs, nowMs)
+    const value = await parse(data, pastMs)
+    return value === undefined ? undefined : { value, originMs: pastMs, expiresMs }
   }
 
   async function readFrom<T>(
     one: Watched,
     name: string,
     reading: SharedReading<T>,
-    limitMs: number,
+    timeoutMs: number,
   ): Promise<Found<T> | undefined> {
-    const got = await run(one, 'get', async () => one.tier.get(name), limitMs)
+    const got = await run(one, 'get', async () => one.tier.get(name), timeoutMs)
     const text = got?.result
     if (text === undefined || text === null) return undefined
     try {
       const entry = await readEntry(name, text, reading)
       return entry && { ...entry, text }
     } catch (fault) {
-      // The entry is to blame, not the tier: it will be written anew.
+      // The tier itself works: it gets a new entry later.
       report(one, 'get', fault, 0)
       return undefined
     }
@@ -183,11 +184,11 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
   async function putAll(name: string, data: JsonObject, { originMs, lifeMs, unless }: SharedWriting): Promise<void> {
     const expiresMs = originMs + lifeMs
     const text = JSON.stringify({ originMs, expiresMs, data })
-    // Some documents are fit for their issuer's readers and not for the strict one here.
+    // The strict parser that reads entries would refuse some documents that an issuer may send.
     if (!parseStrictObject(new TextEncoder().encode(text))) return
     const sealed = sealing ? await sealing.seal(name, text) : text
     if (sealed.length > MAX_CHARACTERS) return
-    await putText(holding(name), name, { text: sealed, originMs, expiresMs })
+    await putText(tiersFor(name), name, { text: sealed, originMs, expiresMs })
     if (unless?.()) await forget(name)
   }
 
@@ -199,27 +200,27 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     const expiresInSeconds = Math.ceil((expiresMs - now()) / 1000)
     if (!(expiresInSeconds >= 1)) return
     await Promise.all(into.map((one) => run(one, 'put', async () => one.tier.put(name, text, { expiresInSeconds }))))
-    // It was forgotten while it was on its way.
+    // It was forgotten meanwhile.
     if (isForgotten(name, originMs)) await Promise.all(into.map((one) => deleteFrom(one, name)))
   }
 
   function isForgotten(name: string, originMs: number): boolean {
-    const sinceMs = forgotten?.get(name)
-    // It was forgotten while the clock told no time: that counts from the first time that it tells.
-    if (Number.isNaN(sinceMs)) forgotten?.set(name, now())
+    const sinceMs = forgottenMs?.get(name)
+    // It was forgotten while the clock had no time: that counts from the clock's next time.
+    if (Number.isNaN(sinceMs)) forgottenMs?.set(name, now())
     return sinceMs !== undefined && !(originMs > sinceMs + ANSWER_SKEW_MS)
   }
 
   async function forget(name: string): Promise<void> {
-    forgotten ??= new LRUCache({ max: MAX_FORGOTTEN })
-    forgotten.set(name, now())
-    await Promise.all(holding(name).map((one) => deleteFrom(one, name)))
+    forgottenMs ??= new LRUCache({ max: MAX_FORGOTTEN })
+    forgottenMs.set(name, now())
+    await Promise.all(tiersFor(name).map((one) => deleteFrom(one, name)))
   }
 
-  /** Tries every time: whoever revokes a token must get through to a tier that takes no entries, as a full memory does. */
+  /** Ignores the back-off: a revocation must reach a tier even while its writes fail, as those of a full memory do. */
   async function deleteFrom(one: Watched, name: string): Promise<void> {
     try {
-      await within(async () => one.tier.delete(name), one.timeoutMs, true)
+      await inTime(async () => one.tier.delete(name), one.timeoutMs, true)
     } catch (fault) {
       report(one, 'delete', fault, 0)
     }
@@ -230,20 +231,20 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     reading: SharedReading<T>,
     context: CallContext,
   ): Promise<SharedEntry<T> | undefined> {
-    // Those that answered and had nothing of use get what a farther one has.
-    const wanting: Watched[] = []
+    // Tiers that answered without a useful entry get the one that a later tier holds.
+    const lacking: Watched[] = []
     let newest: Found<T> | undefined
-    const asked = holding(name)
-    const share = Math.min(1, (reading.withinMs ?? Infinity) / patienceOf(asked))
+    const asked = tiersFor(name)
+    const scale = Math.min(1, (reading.budgetMs ?? Infinity) / totalTimeoutMs(asked))
     for (const one of asked) {
-      const found = await readFrom(one, name, reading, Math.ceil(one.timeoutMs * share))
+      const found = await readFrom(one, name, reading, Math.ceil(one.timeoutMs * scale))
       const isNewest = found && found.originMs >= (newest?.originMs ?? Number.NEGATIVE_INFINITY)
       if (isNewest && reading.suffices(found)) {
-        behind(putText(wanting, name, found), context)
+        inBackground(putText(lacking, name, found), context)
         return found
       }
       if (isNewest) newest = found
-      if (one.reads.remainingMs() === 0) wanting.push(one)
+      if (one.reads.remainingMs() === 0) lacking.push(one)
     }
     return newest
   }
@@ -254,46 +255,45 @@ export function createSharedCache({ tiers, now, emit }: SharedCacheSettings): Sh
     read,
 
     write(name, data, options, context) {
-      behind(putAll(name, data, options), context)
+      inBackground(putAll(name, data, options), context)
     },
 
     drop(name, context) {
-      behind(forget(name), context)
+      inBackground(forget(name), context)
     },
 
     forget,
-    patienceMs: patienceOf(watched),
+    maxWaitMs: totalTimeoutMs(watched),
   }
 }
 
-function patienceOf(tiers: readonly Watched[]): number {
+function totalTimeoutMs(tiers: readonly Watched[]): number {
   return tiers.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0)
 }
 
-/** Waits for a tier; the wait keeps the process alive where a caller waits for its result. */
-function within<T>(work: () => Promise<T>, ms: number, isAwaited: boolean): Promise<T> {
+/** Awaits a tier's operation. A read keeps the process alive, a write in the background does not. */
+function inTime<T>(work: () => Promise<T>, ms: number, keepsAlive: boolean): Promise<T> {
   return waitWithin(work(), {
     ms,
+    keepsAlive,
     late() {
-      throw new TypeError(`no answer within ${ms} ms`)
+      throw new Fault(`no answer within ${ms} ms`)
     },
-    keepsAlive: isAwaited,
   })
 }
 
-/** What a name is the name of. */
-function kindOf(name: string): SharedKind {
-  return name.split(':')[2] as SharedKind
+function entryKind(name: string): EntryKind {
+  return name.split(':')[2] as EntryKind
 }
 
-/** Lets work go on that nobody waits for. */
-function behind(work: Promise<void>, { waitUntil }: CallContext): void {
-  // What could fail was reported; nobody is left to be told of the rest.
+/** Lets work continue after the caller has its result. */
+function inBackground(work: Promise<void>, { waitUntil }: CallContext): void {
+  // `run` and `deleteFrom` report faults of the tiers.
   const settled = work.catch(() => {})
   try {
     waitUntil?.(settled)
   } catch {
-    // A waitUntil that was torn off its context: the work goes on without it.
+    // A `waitUntil` without its context throws. The work continues without it.
   }
 }
 

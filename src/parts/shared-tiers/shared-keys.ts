@@ -1,3 +1,4 @@
+import { Fault } from '../../faults.ts'
 import type {
   FetchKeys,
   KeySharing,
@@ -8,23 +9,23 @@ import type {
   WantedKeys,
 } from '../../parts.ts'
 import type { JsonObject } from '../../parse/json.ts'
-import { type SharedCache, sharedName, TIERS_PART } from './shared-cache.ts'
+import { type SharedCache, sharedName, BUDGET_FRACTION } from './shared-cache.ts'
 
-interface Shared extends UsableKeys {
+interface SharedKeys extends UsableKeys {
   readonly maxAgeSeconds: number | undefined
-  /** When somebody last fetched them because a token could not be verified. */
+  /** When a process last fetched them because a token could not be verified. */
   readonly extraMs: number | undefined
 }
 
 /**
- * Loads keys through the shared tiers: what another process fetched a while ago serves here for as long as it does there, and
- * one extra fetch for an unknown key counts for all of them.
+ * Loads keys through the shared tiers. Keys from another process count as long here as there, and one extra fetch for an
+ * unknown key counts for all processes.
  */
 export function createSharedKeys(cache: SharedCache, fetchKeys: FetchKeys, sharing: KeySharing): LoadKeys {
   const { now, refreshMs, maxStaleMs, cooldownMs, timeoutMs } = sharing
   let name: string | undefined
 
-  function suffices({ value, originMs }: SharedEntry<Shared>, { heldSinceMs, reason }: WantedKeys): boolean {
+  function suffices({ value, originMs }: SharedEntry<SharedKeys>, { heldSinceMs, reason }: WantedKeys): boolean {
     if (reason === 'unknown') return value.extraMs !== undefined && Math.abs(now() - value.extraMs) < cooldownMs
     const isNewer = heldSinceMs === undefined || originMs > heldSinceMs
     return isNewer && now() - originMs < sharing.freshForMs(value.maxAgeSeconds, refreshMs)
@@ -32,24 +33,28 @@ export function createSharedKeys(cache: SharedCache, fetchKeys: FetchKeys, shari
 
   return async (wanted, signal, leader) => {
     name ??= await sharedName('keys', sharing.fingerprint)
-    const parse = async (data: Record<string, unknown>): Promise<Shared> => {
+    const parse = async (data: Record<string, unknown>): Promise<SharedKeys> => {
       const usable = await sharing.usableKeys(data['document'], wanted.previous)
-      if (usable.keys.length === 0) throw new TypeError('its key set holds no usable key')
-      return { ...usable, maxAgeSeconds: number(data['maxAgeSeconds']), extraMs: number(data['extraMs']) }
+      if (usable.keys.length === 0) throw new Fault('the key set holds no usable key')
+      return {
+        ...usable,
+        maxAgeSeconds: optionalNumber(data['maxAgeSeconds']),
+        extraMs: optionalNumber(data['extraMs']),
+      }
     }
     const reading = {
       parse,
-      suffices: (each: SharedEntry<Shared>) => suffices(each, wanted),
-      withinMs: timeoutMs * TIERS_PART,
+      suffices: (each: SharedEntry<SharedKeys>) => suffices(each, wanted),
+      budgetMs: timeoutMs * BUDGET_FRACTION,
     }
     const entry = await cache.read(name, reading, leader)
-    if (entry && suffices(entry, wanted)) return published(entry)
-    // Old keys of another process bridge the issuer's outage just as our own would.
-    if (entry && now() - entry.originMs < maxStaleMs) wanted.adopt(published(entry))
+    if (entry && suffices(entry, wanted)) return toPublished(entry)
+    // During an outage of the issuer, stale keys from another process serve as our own would.
+    if (entry && now() - entry.originMs < maxStaleMs) wanted.adopt(toPublished(entry))
     signal.throwIfAborted()
     const originMs = now()
     const { document, ...fetched } = await fetchKeys(wanted, signal, leader)
-    // What comes after its time is dropped here, and may be long out of date.
+    // Keys that come after the deadline may be outdated: share none of them.
     if (fetched.keys.length > 0 && !signal.aborted) {
       const extraMs = wanted.reason === 'unknown' ? originMs : entry?.value.extraMs
       const data: JsonObject = {
@@ -63,10 +68,10 @@ export function createSharedKeys(cache: SharedCache, fetchKeys: FetchKeys, shari
   }
 }
 
-function published({ value, originMs }: SharedEntry<Shared>): PublishedKeys & { readonly fetchedMs: number } {
+function toPublished({ value, originMs }: SharedEntry<SharedKeys>): PublishedKeys & { readonly fetchedMs: number } {
   return { ...value, fetchedMs: originMs }
 }
 
-function number(value: unknown): number | undefined {
+function optionalNumber(value: unknown): number | undefined {
   return typeof value === 'number' ? value : undefined
 }

@@ -1,6 +1,6 @@
 import type { MetadataSharing, SharedMetadata } from '../../parts.ts'
 import type { JsonObject } from '../../parse/json.ts'
-import { type SharedCache, sharedName, TIERS_PART } from './shared-cache.ts'
+import { type SharedCache, sharedName, BUDGET_FRACTION } from './shared-cache.ts'
 
 /** Reads and writes one issuer's metadata in the shared tiers. */
 export function createSharedMetadata<T extends JsonObject>(
@@ -11,7 +11,7 @@ export function createSharedMetadata<T extends JsonObject>(
   return {
     async read(context) {
       name ??= await sharedName('metadata', fingerprint)
-      return cache.read(name, { parse, suffices, withinMs: timeoutMs * TIERS_PART }, context)
+      return cache.read(name, { parse, suffices, budgetMs: timeoutMs * BUDGET_FRACTION }, context)
     },
     write(value, writing, context) {
       if (name !== undefined) cache.write(name, value, writing, context)

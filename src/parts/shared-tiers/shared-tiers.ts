@@ -6,30 +6,29 @@ import { createSharedCache } from './shared-cache.ts'
 import { createSharedKeys } from './shared-keys.ts'
 import { createSharedMetadata } from './shared-metadata.ts'
 
-/** How `sharedTiers` protects what it shares. */
+/** Options of `sharedTiers`. */
 export interface SharedTiersOptions {
   /**
-   * Keys that encrypt and authenticate whatever the tiers hold: the first seals, all of them open. Answers about tokens are
-   * shared with such a key alone; without one, whoever can write to a tier can put keys of their own there.
+   * Keys that encrypt and authenticate every entry: the first seals, all of them open. Without one, answers about tokens are not
+   * shared, and any writer to a tier can plant keys of their own. Default: none.
    */
   readonly encryption?: readonly TierEncryptionKey[] | undefined
 }
 
 /** A key for AES-256-GCM. */
 export interface TierEncryptionKey {
-  /** Stands with every entry that the key sealed: up to 64 letters, digits, `-` and `_`. */
+  /** Marks every entry that the key sealed. Up to 64 letters, digits, `-` and `_`. */
   readonly id: string
   /** 32 random bytes, or these in base64 as `openssl rand -base64 32` prints them. */
   readonly secret: string | Uint8Array
 }
 
-// Part of the fresh time over which processes that got their keys from each other spread their refreshes.
+// Processes that share keys spread their refreshes over this fraction of the time for which keys are fresh.
 const SPREAD = 0.15
 
 /**
- * Makes the part that shares keys, metadata and answers with other processes, for the option `tiers`. The tiers are read in this
- * order, the nearest first; they are written behind the caller's back, and passed over where they fail. The server that the
- * part is given to checks the options.
+ * Makes the value of the option `tiers`: shares keys, metadata and answers with other processes. Reads the tiers in this order,
+ * so put the nearest first. Writes in the background, and skips a tier that fails. `createResourceServer` checks the options.
  *
  * @example
  * tiers: sharedTiers([cacheApiTier(), kvTier(env.CACHE)], { encryption: [{ id, secret }] })
@@ -43,7 +42,7 @@ export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOpt
         start({ now, emit }) {
           const cache = createSharedCache({ tiers: settings, now, emit })
           return {
-            maxWaitMs: cache.patienceMs,
+            maxWaitMs: cache.maxWaitMs,
             spread: cache.holds('keys') ? SPREAD : undefined,
             shareKeys: (fetchKeys, sharing) =>
               cache.holds('keys') ? createSharedKeys(cache, fetchKeys, sharing) : fetchKeys,

@@ -68,13 +68,13 @@ describe('tiers', () => {
   test.each([
     ['an empty list', [], 'option "tiers": expected an array of at least one cache tier'],
     ['a tier without its list', tier, 'option "tiers": expected an array'],
-    ['null', [null], 'option "tiers[0]": expected a CacheTier; this has no function "get", got null'],
+    ['null', [null], 'option "tiers[0]": expected a CacheTier with a function "get", got null'],
     [
       'a tier that cannot put',
       [tier, { ...tier, put: 1 }],
-      'option "tiers[1]": expected a CacheTier; this has no function "put"',
+      'option "tiers[1]": expected a CacheTier with a function "put"',
     ],
-    ['a Map', [new Map()], 'this has no function "put"'],
+    ['a Map', [new Map()], 'with a function "put"'],
     ['a tier without a name', [{ ...tier, name: undefined }], 'option "tiers[0].name"'],
     ['a name with a line break', [{ ...tier, name: 'a\nb' }], 'option "tiers[0].name"'],
     ['no time at all', [{ ...tier, timeoutMs: 9 }], 'option "tiers[0].timeoutMs": expected a number from 10 to 5000'],

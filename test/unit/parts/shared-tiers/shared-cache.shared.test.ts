@@ -338,7 +338,7 @@ describe('with a key', () => {
     expect([...one.held.values()].join()).toMatch(/^k\.[\w-]+\.[\w-]+$/)
     one.held.set(NAME, JSON.stringify({ originMs: NOW_MS, expiresMs: NOW_MS + DAY, data: { v: 'planted' } }))
     expect(await valueOf(cache)).toBeUndefined()
-    expect(events).toMatchObject([{ type: 'tier_failed', detail: 'it is not sealed with a key at hand' }])
+    expect(events).toMatchObject([{ type: 'tier_failed', detail: 'the entry is not sealed with a configured key' }])
   })
 
   test('an entry cannot be passed off as another', async () => {
