@@ -13,11 +13,11 @@ import type { JsonObject } from './parse/json.ts'
 import type { ScopeExpansion } from './token/scopes.ts'
 import type { StandardSchemaV1 } from './token/standard-schema.ts'
 
-// The contracts between the core and its optional parts. A part is a value that brings its code: the core knows these types,
-// and bundles nothing that the user did not import. Every part has two steps. `check` reads its options, once, when the server
-// is created; `start` gives it what the server has.
+// The contracts between the core and its optional parts. A part is a value that brings its code: the core knows these types
+// alone, and a user bundles no other part. Each part has two steps. `check` checks its options once, when the server is created.
+// `start` starts it with the server's services.
 
-/** What a resource server gives to the parts that it starts. */
+/** The services of a resource server for its parts. */
 export interface Services {
   readonly resource: string
   readonly clockToleranceSeconds: number
@@ -28,21 +28,21 @@ export interface Services {
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
   readonly tiers: RunningTiers | undefined
-  /** Returns the one engine that `create` makes for this server; makes it when it is first asked for. */
+  /** Returns the one engine that `create` makes for this server. Makes it at the first call. */
   readonly engine: <E extends Engine>(create: (services: Services) => E) => E
 }
 
-/** What a part keeps for all issuers of one server: the server makes it forget and ends it. */
+/** A part's state for all issuers of one server. The server calls it to forget and to stop. */
 export interface Engine {
-  /** Forgets what this process keeps of one token. */
+  /** Forgets what this process caches of one token. */
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
   readonly stop: () => void
 }
 
-/** Checks that the sender of a token is the one that it was issued to. */
+/** Checks that the sender of a token is its rightful holder. */
 export interface Binding {
-  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  /** Checks the options. Errors name an option by its full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string) => CheckedBinding
 }
 
@@ -50,16 +50,16 @@ export interface CheckedBinding {
   readonly start: (services: Services) => RunningBinding
 }
 
-/** A binding at work. */
+/** A started binding. */
 export interface RunningBinding {
-  /** The member of `cnf` that it checks. @see RFC 7800 §3 */
+  /** The member of `cnf` that this binding checks. @see RFC 7800 §3 */
   readonly confirmation: keyof NonNullable<AccessToken['confirmation']>
   /** The authentication scheme of its tokens; `undefined` where they are Bearer tokens. @see RFC 9110 §11.1 */
   readonly scheme: string | undefined
-  /** What each challenge of its scheme says. Names are tokens, values printable ASCII. */
+  /** Parameters of every challenge of its scheme. Names are tokens, values printable ASCII. */
   readonly challengeParameters: Readonly<Record<string, string>>
   /**
-   * Called for each token whose `cnf` has the member, presented under the scheme. May add fields to the context's
+   * Checks the sender of each token whose `cnf` has this member, presented under this scheme. May add fields to the context's
    * `responseHeaders`.
    * @throws {BearwardError} binding_mismatch
    */
@@ -82,11 +82,11 @@ export interface Observer {
   readonly refused: (error: unknown, context: CallContext | undefined) => void
 }
 
-/** Asks an issuer about tokens: the option `introspection` of an issuer. Made by `introspect(…)`. */
+/** The value of an issuer's option `introspection`: asks the issuer about tokens. Made by `introspect(…)`. */
 export interface Introspection {
-  /** The option that takes it. */
+  /** The option that it is for. */
   readonly kind: 'introspection'
-  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  /** Checks the options. Errors name an option by its full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string, surroundings: IntrospectionSurroundings) => CheckedIntrospection
 }
 
@@ -94,7 +94,7 @@ export interface IntrospectionSurroundings {
   readonly insecureHosts: readonly string[]
 }
 
-/** What the core must know of how an issuer is asked; the rest is the part's own. */
+/** The settings of introspection that the core needs. */
 export interface CheckedIntrospection {
   /** The prefixes of this issuer's opaque tokens; `undefined` for any. */
   readonly prefixes: readonly string[] | undefined
@@ -103,18 +103,18 @@ export interface CheckedIntrospection {
    * @throws {BearwardError} configuration_invalid
    */
   readonly requireDistinct: (listed: readonly (CheckedIntrospection | undefined)[]) => void
-  /** Needs the issuer's keys, even where JWTs are not verified here. */
+  /** Whether it needs the issuer's keys, even where this server verifies no JWTs. */
   readonly needsKeys: boolean
-  /** The member of the issuer's metadata that it needs, where the options give no address. */
+  /** The member of the issuer's metadata that holds the address, where the options give none. */
   readonly needsMember: string | undefined
   readonly start: (services: Services) => Inquirer
 }
 
-/** Finds the issuers of many tenants: stands in the option `issuers`. Made by `resolveIssuers(…)`. */
+/** A value for the option `issuers`: finds the issuers of many tenants. Made by `resolveIssuers(…)`. */
 export interface ResolvedIssuers {
-  /** The option that takes it. */
+  /** The option that it is for. */
   readonly kind: 'issuers'
-  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  /** Checks the options. Errors name an option by its full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string) => CheckedResolver
 }
 
@@ -122,42 +122,42 @@ export interface CheckedResolver {
   readonly start: <Sources extends IssuerSources>(stage: IssuerStage<Sources>) => IssuerRegistry
 }
 
-/** What a resolver's answers need of the issuer stage. */
+/** The services of the issuer stage for a resolver. */
 export interface IssuerStage<Sources extends IssuerSources> {
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
-  /** For one answer. */
+  /** Longest wait for one answer. */
   readonly timeoutMs: number
-  /** How long an answer counts while the resolver fails. */
+  /** How long an expired answer serves while the resolver fails. */
   readonly maxStaleMs: number
   /** Checks an answer as strictly as a listed issuer. @throws {BearwardError} configuration_invalid */
   readonly check: (answer: unknown, option: string) => CheckedIssuer<Sources>
 }
 
-/** An issuer whose settings were checked. */
+/** An issuer with checked settings. */
 export interface CheckedIssuer<Sources extends IssuerSources> {
   readonly identifier: string
-  /** Equal for issuers that get their documents from the same places: these can share sources. */
+  /** Equal for issuers that fetch the same documents: these can share sources. */
   readonly fingerprint: string
   /** Calls `keysLoaded` whenever the issuer's keys change. */
   readonly createSources: (keysLoaded: () => void) => Sources
   readonly create: (sources: Sources) => TrackedIssuer
 }
 
-/** An issuer's metadata and keys. They stay in memory while its other settings change. */
+/** An issuer's metadata and keys. They stay cached while its other settings change. */
 export interface IssuerSources {
   readonly fingerprint: string
-  /** Bytes that the keys take in memory, estimated. */
+  /** Estimated bytes of the keys in memory. */
   readonly weight: () => number
   /** Drops the keys from memory. They are loaded again when a token needs them. */
   readonly release: () => void
 }
 
-/** Caches that several processes share: the option `tiers`. Made by `sharedTiers(…)`. */
+/** The value of the option `tiers`: caches that several processes share. Made by `sharedTiers(…)`. */
 export interface SharedTiers {
-  /** The option that takes it. */
+  /** The option that it is for. */
   readonly kind: 'tiers'
-  /** Checks the options, which errors name by their full path. @throws {BearwardError} configuration_invalid */
+  /** Checks the options. Errors name an option by its full path. @throws {BearwardError} configuration_invalid */
   readonly check: (option: string) => CheckedTiers
 }
 
@@ -165,44 +165,44 @@ export interface CheckedTiers {
   readonly start: (services: Pick<Services, 'now' | 'emit'>) => RunningTiers
 }
 
-/** Shared tiers at work: read through, written behind, passed over where they fail. */
+/** Started shared tiers. They read in order, write in the background, and skip a tier that fails. */
 export interface RunningTiers {
-  /** The longest that one read takes, where every tier hangs. */
+  /** Longest time for one read: every tier hangs. */
   readonly maxWaitMs: number
-  /** Part of the fresh time over which processes that share keys spread their refreshes; `undefined` where none holds keys. */
+  /** Processes that share keys spread refreshes over this fraction of the fresh time; `undefined` where no tier holds keys. */
   readonly spread: number | undefined
-  /** Makes a loader of keys that reads the tiers first, and shares what the issuer's own loader fetched. */
+  /** Makes a loader that reads the tiers first, then calls `fetchKeys` and shares the result. */
   readonly shareKeys: (fetchKeys: FetchKeys, sharing: KeySharing) => LoadKeys
-  /** The tiers for one issuer's metadata; `undefined` where none holds any. */
+  /** Returns one issuer's metadata in the tiers; `undefined` where no tier holds metadata. */
   readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
-  /** The tiers for answers about tokens; `undefined` where none holds any. The server makes them forget, whoever uses them. */
+  /** Answers about tokens; `undefined` where no tier holds answers. The server itself calls `forget` and `forgetAll`. */
   readonly answers: SharedAnswers | undefined
 }
 
-/** What came out of a tier, or goes there. */
+/** An entry of a tier. */
 export interface SharedEntry<T> {
   readonly value: T
-  /** When the issuer said it. */
+  /** When the issuer sent it. */
   readonly originMs: number
 }
 
-/** How long an entry is of use. */
+/** How to write an entry. */
 export interface SharedWriting {
   readonly originMs: number
-  /** Counts from `originMs` on. */
+  /** Lifetime, from `originMs` on. */
   readonly lifeMs: number
-  /** Asked at the end: where it answers `true`, the entry goes again. */
+  /** Called after the write: `true` deletes the entry again. */
   readonly unless?: () => boolean
 }
 
-/** The keys that one document holds for this server. */
+/** The keys of one document that this server can use. */
 export interface UsableKeys {
   readonly keys: readonly VerificationKey[]
-  /** Why the others were passed over, one sentence each; 16 at most, of which the last says how many more there are. */
+  /** Why each other key was ignored, one sentence each; at most 16, and the last counts the rest. */
   readonly ignored: readonly string[]
 }
 
-/** Keys as they were published at some moment. */
+/** The keys that an issuer published at one moment. */
 export interface PublishedKeys extends UsableKeys {
   readonly maxAgeSeconds: number | undefined
   /** Set where another process fetched them. */
@@ -211,32 +211,32 @@ export interface PublishedKeys extends UsableKeys {
   readonly extraMs?: number | undefined
 }
 
-/** Keys from the issuer itself, with the document that they came in. */
+/** Keys from the issuer itself, with their document. */
 export interface FetchedKeys extends PublishedKeys {
   readonly document: Record<string, unknown>
 }
 
-/** What the keys at hand are wanted to be replaced by. */
+/** Why a load of keys began, and which keys are cached. */
 export interface WantedKeys {
-  /** Those at hand, to be kept where they are still published. */
+  /** The cached keys. Those that are still published stay. */
   readonly previous: ReadonlyMap<string, VerificationKey>
-  /** When those at hand were published; `undefined` where there are none. */
+  /** When the cached keys were published; `undefined` where there are none. */
   readonly heldSinceMs: number | undefined
-  /** `due`: none at hand, or old ones. `unknown`: those at hand did not verify a token. */
+  /** `due`: no cached keys, or old ones. `unknown`: the cached keys did not verify a token. */
   readonly reason: 'due' | 'unknown'
-  /** Takes keys of another process that are too old to serve, unless the load fails. */
+  /** Receives stale keys from another process. They serve only if the load fails. */
   readonly adopt: (older: PublishedKeys & { readonly fetchedMs: number }) => void
 }
 
-/** Gets the keys, on behalf of the request that leads. */
+/** Loads the keys. `leader`: the context of the request that started the load. */
 export type LoadKeys = (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<PublishedKeys>
 
-/** Gets the keys from the issuer itself. */
+/** Loads the keys from the issuer itself. */
 export type FetchKeys = (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<FetchedKeys>
 
-/** What shared keys need of the issuer stage. */
+/** The services of the issuer stage for shared keys. */
 export interface KeySharing {
-  /** Equal where keys would be fetched alike, and from the same places. */
+  /** Equal for issuers that fetch the same keys in the same way. */
   readonly fingerprint: string
   readonly refreshMs: number
   readonly maxStaleMs: number
@@ -248,42 +248,42 @@ export interface KeySharing {
   readonly freshForMs: (maxAgeSeconds: number | undefined, refreshMs: number) => number
 }
 
-/** What shared metadata needs of the issuer stage. */
+/** The services of the issuer stage for shared metadata. */
 export interface MetadataSharing<T> {
-  /** Equal where metadata would be fetched alike, and from the same places. */
+  /** Equal for issuers that fetch the same metadata in the same way. */
   readonly fingerprint: string
   readonly timeoutMs: number
-  /** Reads what anybody may have written. @throws where it is not what this issuer's addresses could have answered */
+  /** Reads data from any writer. @throws where this issuer's addresses could not have sent it */
   readonly parse: (data: JsonObject) => T
   readonly suffices: (entry: SharedEntry<T>) => boolean
 }
 
 /** The metadata of one issuer in the shared tiers. */
 export interface SharedMetadata<T> {
-  /** The first entry that suffices, else the newest; it never rejects. */
+  /** Returns the first entry that suffices, else the newest. Never rejects. */
   readonly read: (context: CallContext) => Promise<SharedEntry<T> | undefined>
-  /** Writes behind the caller's back. */
+  /** Writes in the background. */
   readonly write: (value: T, writing: SharedWriting, context: CallContext) => void
 }
 
-/** An issuer's answer about a token, and how much of it there is. */
+/** An issuer's answer about a token, and its size. */
 export interface SharedAnswerData {
   readonly claims: JsonObject
   readonly bytes: number
 }
 
-/** Issuers' answers about tokens in the shared tiers: sealed, found under a digest of token and fingerprint. */
+/** Issuers' answers about tokens in the shared tiers: sealed, under a digest of token and fingerprint. */
 export interface SharedAnswers {
   readonly about: (token: string, fingerprint: string) => Promise<SharedAnswer>
-  /** From now on this process takes no answer about the token that was given before. */
+  /** From now on this process ignores earlier answers about the token. */
   readonly forget: (token: string) => void
-  /** From now on this process takes no answer that was given before. */
+  /** From now on this process ignores all earlier answers. */
   readonly forgetAll: () => void
 }
 
 /** The answers about one token in the shared tiers. */
 export interface SharedAnswer {
-  /** The verdict on the first answer whose verdict `suffices`, else on the newest answer there is. */
+  /** Returns the first verdict that `suffices`, else the verdict on the newest answer. */
   readonly read: <Verdict>(
     judge: (answer: SharedAnswerData, answeredMs: number) => Verdict,
     suffices: (verdict: Verdict) => boolean,
@@ -291,6 +291,6 @@ export interface SharedAnswer {
   ) => Promise<Verdict | undefined>
   readonly write: (answer: SharedAnswerData, writing: SharedWriting, context: CallContext) => void
   readonly forget: () => Promise<void>
-  /** As `forget`, behind the caller's back. */
+  /** As `forget`, in the background. */
   readonly drop: (context: CallContext) => void
 }

@@ -2,7 +2,7 @@ import type { BearwardError, ErrorCode } from './errors.ts'
 import type { RequestHeaders } from './parse/header-lines.ts'
 import type { JsonObject } from './parse/json.ts'
 
-/** The claims of a token as JSON: nothing but strings, finite numbers, booleans, null, arrays and objects. */
+/** The claims of a token as JSON: strings, finite numbers, booleans, null, arrays and objects. */
 export type JwtClaims = JsonObject
 
 /** One entry of `authorization_details`. @see RFC 9396 §2 */
@@ -12,12 +12,11 @@ export type AuthorizationDetail = JsonObject & { readonly type: string }
 export type Actor = JsonObject & { readonly sub?: string; readonly iss?: string }
 
 /**
- * A token that was found genuine and meant for this resource. Deeply frozen, claims included: every request that carries
- * the token shares it.
+ * A verified token for this resource. Deeply frozen, claims included: all requests with this token share the object.
  */
 export interface AccessToken<Claims = JwtClaims> {
   readonly format: 'jwt' | 'opaque'
-  /** The configured issuer that answers for the token, exactly as configured. */
+  /** The issuer, exactly as configured. */
   readonly issuer: string
   /** `sub`. Absent only where the issuer's profile allows it. */
   readonly subject?: string
@@ -25,7 +24,7 @@ export interface AccessToken<Claims = JwtClaims> {
   readonly clientId?: string
   /** `aud`, always as an array. */
   readonly audience: readonly string[]
-  /** The granted scopes and what `scopes.implies` adds to them. `claims` holds them as granted. */
+  /** The granted scopes, with those that `scopes.implies` adds. `claims` holds the granted ones alone. */
   readonly scopes: readonly string[]
   readonly issuedAtSeconds?: number
   readonly expiresAtSeconds?: number
@@ -33,7 +32,7 @@ export interface AccessToken<Claims = JwtClaims> {
   readonly tokenId?: string
   /** `cnf`: the key that the sender must prove. @see RFC 7800 §3.1 */
   readonly confirmation?: { readonly jkt?: string; readonly 'x5t#S256'?: string }
-  /** How and when the subject authenticated; a malformed claim is left out here. @see RFC 9068 §2.2.1 */
+  /** How and when the subject authenticated, without malformed claims. @see RFC 9068 §2.2.1 */
   readonly authentication: {
     readonly acr?: string
     readonly amr?: readonly string[]
@@ -41,19 +40,18 @@ export interface AccessToken<Claims = JwtClaims> {
   }
   readonly authorizationDetails: readonly AuthorizationDetail[]
   readonly actor?: Actor
-  /** As verified; the output of the `claims` schema where one is configured. */
+  /** The verified claims; the output of the `claims` schema where one is configured. */
   readonly claims: Claims
 }
 
-/** What one call brings along. Never kept. */
+/** The context of one call. Never outlives it. */
 export interface CallContext {
-  /** Ends this caller's wait. Work that other callers share goes on. */
+  /** Ends this caller's wait. Work that other callers share continues. */
   readonly signal?: AbortSignal
   /** Keeps shared work alive when this request ends first; in Workers `ctx.waitUntil`. */
   readonly waitUntil?: (promise: Promise<unknown>) => void
   /**
-   * Receives header fields for the answer, whatever the answer is: the caller sends them with successes and refusals alike.
-   * Where it is absent, no field can be sent.
+   * Receives header fields for the answer. The caller sends them with successes and refusals alike. Default: no field is sent.
    */
   readonly responseHeaders?: Headers
 }
@@ -62,8 +60,8 @@ export interface CallContext {
 export type FetchFunction = (url: string, init: RequestInit) => Promise<Response>
 
 /**
- * The certificate with which the client proved itself in the TLS handshake: the whole certificate, or only its SHA-256
- * fingerprint (32 bytes) where a platform hands out nothing else.
+ * The client's certificate of the TLS handshake: the whole certificate, or its SHA-256 fingerprint (32 bytes) where the platform
+ * gives no more.
  *
  * @see RFC 8705 §3.1
  */
@@ -72,33 +70,33 @@ export type ClientCertificate = { readonly der: Uint8Array } | { readonly sha256
 /** A request as every adapter describes it. */
 export interface RequestView {
   readonly method: string
-  /** Absolute; built from trusted configuration where the framework cannot know it. */
+  /** The absolute address. Comes from trusted configuration where the framework does not know it. */
   readonly url: string
   readonly headers: RequestHeaders
   /**
-   * Returns the client's certificate, or `undefined` where the connection has none. Called only where something needs it. The
-   * chain of trust may be unchecked: a self-signed certificate is a proof as well. @see RFC 8705 §2.2
+   * Returns the client's certificate, or `undefined` where the connection has none. Called only when a check needs it. Need not
+   * check the chain of trust: a self-signed certificate counts too. @see RFC 8705 §2.2
    */
   readonly certificate?: () => ClientCertificate | undefined
-  /** Reads a form body from a copy. Called only where the option `form` is on and the content type says form. */
+  /** Reads a form body from a copy. Called only with the option `form` on, for the content type of forms. */
   readonly form?: () => Promise<URLSearchParams>
 }
 
 declare const unverified: unique symbol
-/** Marks what came from outside and was not verified yet; only `verify` takes the mark off. */
+/** Marks input that is not verified yet. Only `verify` removes the mark. */
 export type Unverified<T> = T & { readonly [unverified]: true }
 
-/** One request's credential, and all that came with it: extract hands it on, up to constrain. */
+/** One request's credential with its context. Goes from extract to constrain. */
 export interface Presentation {
   /** The authentication scheme: `Bearer`, or one that a binding brings. */
   readonly scheme: string
   readonly token: string
-  /** The request as the adapter described it; `undefined` for a token that came without one. */
+  /** The request as the adapter describes it; `undefined` for a token without a request. */
   readonly request: RequestView | undefined
   readonly context: CallContext
 }
 
-/** classify → issuer: a JWT taken apart, of which nothing may be believed. */
+/** classify → issuer: a decoded JWT. Nothing in it is verified. */
 export interface UnverifiedJwt {
   readonly kind: 'jwt'
   readonly token: string
@@ -108,13 +106,13 @@ export interface UnverifiedJwt {
   readonly type: Unverified<string> | undefined
   readonly issuer: Unverified<string>
   readonly claims: Unverified<JwtClaims>
-  /** Bytes that the claims take in memory beside their text. */
+  /** Estimated bytes of the claims in memory, beside their text. */
   readonly weight: number
   readonly signingInput: Uint8Array<ArrayBuffer>
   readonly signature: Uint8Array<ArrayBuffer>
 }
 
-/** classify → issuer: a string without meaning to us. */
+/** classify → issuer: a token that is not a JWT. */
 export interface OpaqueToken {
   readonly kind: 'opaque'
   readonly token: string
@@ -125,7 +123,7 @@ export interface VerificationKey {
   /** The public members in one string: equal for equal keys. */
   readonly identity: string
   readonly keyId: string | undefined
-  /** JWS algorithms that this key may verify: the key decides, not the token's header. */
+  /** JWS algorithms that this key may verify. The key decides, not the token's header. */
   readonly algorithms: readonly string[]
   /** @throws where the runtime cannot import the key for this algorithm. */
   readonly cryptoKey: (algorithm: string) => CryptoKey | Promise<CryptoKey>
@@ -143,47 +141,47 @@ export interface KeySnapshot {
 /** The keys of one issuer over time. */
 export interface KeySource {
   /**
-   * The keys that count now.
+   * Returns the current keys.
    * @throws {BearwardError} issuer_unavailable
    */
   readonly current: (context: CallContext) => Promise<KeySnapshot>
-  /** The keys that `current` would resolve to without a wait, or `undefined`. Starts a refresh that is due. */
+  /** Returns the keys if `current` needs no wait for them, else `undefined`. Starts a refresh that is due. */
   readonly atHand?: (context: CallContext) => KeySnapshot | undefined
   /**
-   * Newer keys than `seen`, fetched if the cooldown allows, or `undefined`.
-   * The answer of the issuer's outage is `undefined` as well; see `failing`.
+   * Returns newer keys than `seen`, fetched if the cooldown allows. Returns `undefined` where there are none, and during an outage
+   * of the issuer: see `failing`.
    */
   readonly renewed: (seen: KeySnapshot, context: CallContext) => Promise<KeySnapshot | undefined>
-  /** Whether a token that `key` verified earlier may count as verified still. Starts a refresh that is due. */
+  /** Whether a token that `key` verified earlier still counts as verified. Starts a refresh that is due. */
   readonly stillHolds: (key: VerificationKey, context: CallContext) => boolean
-  /** The newest attempt to fetch failed: what is missing here may well exist there. */
+  /** Returns the error where the newest fetch failed: the issuer may have keys that are missing here. */
   readonly failing: () => BearwardError | undefined
 }
 
 /** A configured issuer: trusted to speak for its own tokens and no others. */
 export interface Issuer {
   readonly identifier: string
-  /** Accepted `aud` values; `null` is deliberately unchecked. */
+  /** Accepted `aud` values; `null`: deliberately not checked. */
   readonly audience: ReadonlySet<string> | null
   readonly clients: ReadonlySet<string> | undefined
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
   readonly keys: KeySource
-  /** Says where its documents come from: equal for issuers that get theirs from the same places. */
+  /** Identifies where its documents come from: equal for issuers that fetch the same documents. */
   readonly sources: string
-  /** Its documents may name addresses on this machine. */
+  /** Whether its documents may name addresses on this machine. */
   readonly local: boolean
-  /** JWTs of this issuer are verified here; otherwise it is asked about them. */
+  /** Whether this server verifies its JWTs itself. Otherwise it asks the issuer about them. */
   readonly verifiesJwts: boolean
-  /** Asks it about tokens; without one, opaque tokens of this issuer are refused. */
+  /** Asks the issuer about tokens. Without it, opaque tokens of this issuer are refused. */
   readonly introspection: Inquirer | undefined
-  /** The issuer's own description, fetched where it is not at hand. @throws where it cannot be had */
+  /** Returns the issuer's metadata, fetched where it is not cached. @throws where it is unavailable */
   readonly metadata: (context: CallContext) => Promise<Record<string, unknown>>
 }
 
-/** An issuer that can also be watched and stopped. */
+/** An issuer that reports its state and can be stopped. */
 export interface TrackedIssuer extends Issuer {
-  /** Resolves when it has what it takes to check tokens. @throws where it cannot get that */
+  /** Resolves when it can check tokens. @throws where its keys or metadata are unavailable */
   readonly ready: (context: CallContext) => Promise<void>
   readonly state: () => IssuerState
   readonly stop: () => void
@@ -193,9 +191,9 @@ export interface TrackedIssuer extends Issuer {
 export interface IssuerRegistry {
   /** @throws {BearwardError} issuer_untrusted, issuer_unavailable */
   readonly find: (issuer: Unverified<string>, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
-  /** Finds the issuer that is asked about an opaque token. @throws {BearwardError} token_malformed, issuer_unavailable */
+  /** Finds the issuer to ask about an opaque token. @throws {BearwardError} token_malformed, issuer_unavailable */
   readonly findForOpaque: (token: string, context: CallContext) => TrackedIssuer | Promise<TrackedIssuer>
-  /** Whether an issuer that was found earlier is still trusted. */
+  /** Whether an issuer found earlier is still trusted. */
   readonly trusts: (issuer: Issuer) => boolean
   /** Every issuer in memory. */
   readonly all: () => readonly TrackedIssuer[]
@@ -205,18 +203,18 @@ export interface IssuerRegistry {
 
 /** Asks one issuer about its tokens. */
 export interface Inquirer {
-  /** `always`: also asks about JWTs that were verified here. */
+  /** `always`: asks about verified JWTs too. */
   readonly use: 'opaque' | 'always'
   /** Whether an opaque token can be this issuer's. */
   readonly accepts: (token: string) => boolean
   /**
-   * The access token that the issuer makes of a token which is not verified here.
+   * Asks the issuer about a token, and returns the access token that the answer describes.
    * @throws {BearwardError} token_inactive, token_type_wrong, issuer_untrusted, audience_mismatch, client_refused,
    *   claim_invalid, binding_mismatch, token_expired, token_not_yet_valid, issuer_unavailable
    */
   readonly introspect: <Claims>(token: string, issuer: Issuer, context: CallContext) => Promise<AccessToken<Claims>>
   /**
-   * Asks whether a JWT that was verified here is active still. A binding counts from either side.
+   * Asks whether a verified JWT is still active. A binding in the JWT or in the answer counts.
    * @throws {BearwardError} as `introspect`
    */
   readonly confirm: <Claims>(
@@ -225,7 +223,7 @@ export interface Inquirer {
     issuer: Issuer,
     context: CallContext,
   ) => Promise<AccessToken<Claims>>
-  /** Drops what other processes keep of a token of this issuer. */
+  /** Deletes the shared answers about a token of this issuer. */
   readonly forget: (token: string, issuer: Issuer) => Promise<void>
 }
 
@@ -237,13 +235,13 @@ export interface VerifiedToken<Claims> {
   readonly key: VerificationKey
 }
 
-/** What happened behind the scenes. Never carries a token, a secret, a key or unescaped bytes of a caller. */
+/** An event for operators. Never contains a token, a secret, a key or unescaped bytes of a caller. */
 export type BearwardEvent =
   | {
       readonly type: 'keys_loaded'
       readonly issuer: string
       readonly keys: number
-      /** Who had them: the issuer itself, or a shared tier. */
+      /** The source: the issuer itself, or a shared tier. */
       readonly from: 'issuer' | 'tier'
     }
   | { readonly type: 'key_ignored'; readonly issuer: string; readonly reason: string }
@@ -253,17 +251,17 @@ export type BearwardEvent =
       readonly type: 'introspection_failed'
       readonly issuer: string
       readonly detail: string
-      /** The endpoint is down or slow, as opposed to an answer that is of no use. */
+      /** `true`: the endpoint is down or slow. `false`: its answer is unusable. */
       readonly outage: boolean
     }
   | { readonly type: 'introspection_stale'; readonly issuer: string }
   | {
-      /** A shared tier failed, hung or held something unusable; callers do without it. */
+      /** A shared tier failed, hung or held an unusable entry. Callers got their answer without it. */
       readonly type: 'tier_failed'
       readonly tier: string
       readonly operation: 'get' | 'put' | 'delete'
       readonly detail: string
-      /** Until then it is not tried again; 0 where one entry was to blame, and for deletions: these are tried every time. */
+      /** Milliseconds until the next attempt. 0 for an unusable entry and for deletions, which are tried every time. */
       readonly retryInMs: number
     }
   | { readonly type: 'token_refused'; readonly code: ErrorCode; readonly detail: string }
@@ -276,11 +274,11 @@ export type BearwardEvent =
       readonly scopes?: readonly string[]
     }
 
-/** The state of one issuer's keys, for a health page; says nothing of its introspection endpoint. */
+/** The state of one issuer's keys, for a health page. Does not cover its introspection endpoint. */
 export interface IssuerState {
   readonly issuer: string
   /**
-   * `cold`: no keys, and none missed. `fresh`: keys serve. `stale`: keys serve, while the newest attempt to fetch failed.
+   * `cold`: no keys yet, and no attempt failed. `fresh`: keys serve. `stale`: keys serve, but the newest attempt to fetch failed.
    * `down`: no keys, and the newest attempt failed.
    */
   readonly state: 'cold' | 'fresh' | 'stale' | 'down'

@@ -1,7 +1,7 @@
 import type { ResourceServer } from '../resource-server.ts'
 import type { ChallengeResponse } from '../stages/respond.ts'
 
-/** An answer that an adapter gives itself, for its framework to send. */
+/** An answer of bearward itself, for the framework to send. */
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -13,7 +13,7 @@ export function refusalAnswer({ status, headers, body }: ChallengeResponse): Ans
   return { status, headers, body: JSON.stringify(body) }
 }
 
-/** The protected resource metadata, open to every origin: it holds nothing but what a client must know. @see RFC 9728 §3.2 */
+/** Returns the protected resource metadata, readable from every origin: the document is public. @see RFC 9728 §3.2 */
 export function metadataAnswer(api: Pick<ResourceServer, 'metadata'>): Answer {
   return {
     status: 200,
@@ -27,8 +27,8 @@ export function metadataAnswer(api: Pick<ResourceServer, 'metadata'>): Answer {
 }
 
 /**
- * Lets every script read the metadata document: a browser asks first where the script sends header fields of its own, as MCP
- * clients do. The document is public, and nothing here permits credentials.
+ * Permits every script to read the metadata document, without credentials. A browser sends a preflight where the script sets
+ * header fields, as MCP clients do.
  *
  * @see https://fetch.spec.whatwg.org/#cors-preflight-fetch
  */
@@ -45,23 +45,23 @@ export function metadataPreflightAnswer(): Answer {
   }
 }
 
-/** Whether a header field, named in lower case, adds to one that is there already. Any other field would replace it. */
+/** Whether a header field, named in lower case, adds to an earlier one. Any other field replaces it. */
 export function isAdditive(name: string): boolean {
   return name === 'set-cookie' || name === 'vary' || name === 'access-control-expose-headers'
 }
 
-/** Whether a request asks for the metadata document. */
+/** Whether a request with this path and query asks for the metadata document. */
 export function asksForMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, path: string): boolean {
   return path === api.metadataPath && (method === 'GET' || method === 'HEAD')
 }
 
-// Addresses that a URL would leave as they are: none of these characters is encoded, decoded or taken for another.
+// `URL` neither encodes, decodes nor replaces any of these characters.
 const PLAIN = /^[\w.~:/?@!$&()*+,;=-]+$/
 
-/** As `asksForMetadata`, of an absolute address. */
+/** Whether a request with this absolute address asks for the metadata document. */
 export function addressesMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, url: string): boolean {
   if (api.metadataPath === undefined) return false
-  // Nearly every address: parsing it would take longer than all that is done for a known token.
+  // Nearly every address ends here. Parsing it would take longer than the whole check of a cached token.
   if (!url.endsWith(api.metadataPath) && PLAIN.test(url) && !url.includes('/.')) return false
   const { pathname, search } = new URL(url)
   return asksForMetadata(api, method, pathname + search)

@@ -6,31 +6,31 @@ import { type Answer, isAdditive, metadataAnswer, metadataPreflightAnswer } from
 import { createGate, isPreflight } from './gate.ts'
 import { routeChecks, type RouteOptions, splitArguments } from './protect.ts'
 
-/** A resource server, or how to make one of a Worker's `env`: called once in an isolate, however often it is passed. */
+/** A resource server, or a function that makes one from a Worker's `env`. Each function is called once in an isolate. */
 export type ResourceServerSource<Claims = JwtClaims, Env = unknown> =
   | ResourceServer<Claims>
   | ((env: Env) => ResourceServer<Claims>)
 
-/** What a handler gets beside the request. */
+/** What a handler receives with the request. */
 export interface Protected<Claims, Env, Token = AccessToken<Claims>> {
   readonly token: Token
   readonly env: Env
   readonly ctx: unknown
 }
 
-/** A handler that is called only with a verified token; with `optional`, perhaps with none. */
+/** Receives requests with a verified token; with `optional`, also requests without credentials. */
 export type ProtectedHandler<Claims, Env, Token = AccessToken<Claims>> = (
   request: Request,
   context: Protected<Claims, Env, Token>,
 ) => Response | Promise<Response>
 
-/** How `protect` treats requests that are not plain authenticated calls. */
+/** Options of `protect`. */
 export interface ProtectOptions {
-  /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
+  /** Passes requests without credentials on, with `token` undefined. Still refuses bad credentials. Default false. */
   readonly optional?: boolean
   /**
-   * Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. The metadata document
-   * answers its own.
+   * Answers CORS preflights, which carry no credentials. Default: a preflight needs a token like any other request. `protect`
+   * itself answers those of the metadata document.
    */
   readonly preflight?: (request: Request) => Response | Promise<Response>
 }
@@ -39,10 +39,10 @@ export interface ProtectOptions {
 export type FetchHandler<Env> = (request: Request, env?: Env, ctx?: unknown) => Promise<Response>
 
 /**
- * Protects a fetch-style handler: it is called only with a verified token that meets the requirement.
+ * Protects a fetch-style handler: calls it only for a verified token that meets the requirement.
  *
- * Denials that `api.authorize` throws inside the handler become their challenge; other errors pass untouched. The protected
- * resource metadata is served at `api.metadataPath`. In Workers the context's `waitUntil` is used by itself.
+ * Turns a denial that `api.authorize` throws inside the handler into its challenge; other errors of the handler pass unchanged.
+ * Serves the protected resource metadata at `api.metadataPath`. In Workers, uses the `waitUntil` of the execution context.
  *
  * @example
  * export default {
@@ -84,7 +84,7 @@ export function protect<Claims, Env>(
     'protect()',
     routeChecks(),
   )
-  const pass = createGate<Visit<Env>, Claims, Response>(
+  const gate = createGate<Visit<Env>, Claims, Response>(
     { requirement, optional },
     {
       serverOf: ({ env }) => resourceServerOf(source, env),
@@ -96,42 +96,42 @@ export function protect<Claims, Env>(
       },
       handle({ request, env, ctx, fields }, token) {
         const response = handler(request, { token, env, ctx })
-        return fields ? Promise.resolve(response).then((whole) => withFields(whole, fields)) : response
+        return fields ? Promise.resolve(response).then((answered) => withFields(answered, fields)) : response
       },
       answer({ request, fields }, answer) {
-        const response = respond(answer, request)
+        const response = toResponse(answer, request)
         return fields ? withFields(response, fields) : response
       },
     },
   )
-  return (request, env, ctx) => pass({ request, env: env as Env, ctx, fields: undefined })
+  return (request, env, ctx) => gate({ request, env: env as Env, ctx, fields: undefined })
 }
 
 interface Visit<Env> {
   readonly request: Request
   readonly env: Env
   readonly ctx: unknown
-  /** What the answer must say beside its own header fields. */
+  /** Header fields for the answer, beside its own. */
   fields: Headers | undefined
 }
 
-/** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
+/** Serves the protected resource metadata of an application that protects single routes. @see RFC 9728 §3 */
 export function metadataHandler<Claims, Env>(source: ResourceServerSource<Claims, Env>): FetchHandler<Env> {
   return async (request, env) => {
     const answer = isPreflight(request)
       ? metadataPreflightAnswer()
       : metadataAnswer(resourceServerOf(source, env as Env))
-    return respond(answer, request)
+    return toResponse(answer, request)
   }
 }
 
-const made = new WeakMap<object, unknown>()
+const createdServers = new WeakMap<object, unknown>()
 
 function resourceServerOf<Claims, Env>(source: ResourceServerSource<Claims, Env>, env: Env): ResourceServer<Claims> {
   if (typeof source !== 'function') return source
-  // One for each factory, not for each route: caches are worth most when they are shared.
-  const api = (made.get(source) as ResourceServer<Claims> | undefined) ?? source(env)
-  made.set(source, api)
+  // One server for each function, so that all routes share its caches.
+  const api = (createdServers.get(source) as ResourceServer<Claims> | undefined) ?? source(env)
+  createdServers.set(source, api)
   return api
 }
 
@@ -140,16 +140,16 @@ function waitUntilOf(ctx: unknown): CallContext['waitUntil'] {
   return typeof waitUntil === 'function' ? (promise) => void waitUntil.call(ctx, promise) : undefined
 }
 
-function respond({ status, headers, body }: Answer, { method }: Request): Response {
+function toResponse({ status, headers, body }: Answer, { method }: Request): Response {
   return new Response(method === 'HEAD' || status === 204 ? null : body, { status, headers })
 }
 
 /**
- * Returns a copy of the response that has these fields too. A copy, since the headers may be immutable, and since a handler may
- * answer several requests with one object.
+ * Returns a copy of the response with these fields added. The response itself may have immutable headers, or answer other requests
+ * too.
  */
 function withFields(response: Response, fields: Headers): Response {
-  // A response that opens a WebSocket, and `Response.error()`, cannot be copied on every platform.
+  // Some platforms cannot copy `Response.error()` or a response that opens a WebSocket.
   if (response.status < 200) return response
   const copy = new Response(response.body, response)
   for (const [name, value] of fields) {

@@ -5,45 +5,43 @@ import type { ResourceServer } from '../resource-server.ts'
 import type { Requirement } from '../stages/authorize.ts'
 import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 
-/** What a route demands of its callers. */
+/** The rules of one route. */
 export interface Rules<Claims> {
   readonly requirement: Requirement<Claims> | undefined
-  /** Requests without credentials are let through, without a token. */
+  /** Passes requests without credentials on, without a token. */
   readonly optional: boolean
 }
 
 /**
- * Translates between the gate and one framework. A `Visit` is the framework's request with whatever belongs to it: its
- * response, its context. A `Reply` is what the framework wants back, which may be nothing.
+ * Translates between the gate and one framework. A `Visit` is the framework's request with its response and context. A `Reply` is
+ * what the framework expects in return, perhaps nothing.
  */
 export interface Adapter<Visit, Claims, Reply> {
   readonly serverOf: (visit: Visit) => ResourceServer<Claims>
   readonly viewOf: (visit: Visit) => Request | RequestView
-  /** The platform's own `waitUntil`, where it has one. It is called without `this`. */
+  /** Returns the platform's `waitUntil`, which must work without `this`. */
   readonly waitUntilOf?: (visit: Visit) => CallContext['waitUntil']
-  /** Answers a CORS preflight. Without it a preflight is a request like any other. */
+  /** Answers a CORS preflight. Default: a preflight is a request like any other. */
   readonly preflight?: ((visit: Visit) => Reply | Promise<Reply>) | undefined
   /**
-   * Receives header fields that belong to whatever is answered to this visit from now on. Called once at most, before `handle`
-   * or `answer`, and not at all where there is none. A field that the answer sets itself stands; `isAdditive` names the
-   * fields that stand beside it.
+   * Adds these header fields to whatever answer follows. Called at most once, before `handle` or `answer`, and only with at least
+   * one field. The answer's own field wins, except where `isAdditive` allows both.
    */
   readonly addHeaders: (visit: Visit, fields: Headers) => void
-  /** Lets the request pass: calls the handler, or gives way to it, as `next()` does. */
+  /** Calls the handler, or passes the request on to it, as `next()` does. */
   readonly handle: (visit: Visit, token: AccessToken<Claims> | undefined) => Reply | Promise<Reply>
-  /** Whether an answer has begun, which cannot be taken back. Absent where the handler returns its answer whole. */
+  /** Whether the handler has sent a part of its answer. Absent where handlers return whole answers. */
   readonly hasBegun?: (visit: Visit) => boolean
-  /** Sends an answer of bearward's own, without its body where the method is HEAD. */
+  /** Sends an answer of bearward. Leaves the body out for HEAD. */
   readonly answer: (visit: Visit, answer: Answer) => Reply | Promise<Reply>
 }
 
 /**
- * Returns the function that decides about each request, for every adapter alike: the metadata document answers for itself and
- * its preflight, then the adapter's `preflight` answers, then the request is authenticated and authorized. It passes, or is
- * refused. A denial that `handle` throws is answered; any other error passes untouched.
+ * Returns the function that decides about each request, alike for every adapter. It serves the metadata document and its preflight,
+ * calls the adapter's `preflight`, authenticates and authorizes, and then calls `handle` or answers the refusal. It answers a
+ * denial that `handle` throws, and passes on any other error unchanged.
  *
- * Where `handle` only gives way, the handler's denial does not come back here. The framework's error handler then asks
- * `denialAnswer`.
+ * Where `handle` calls `next()`, the gate never sees the handler's denial: the framework's error handler then calls `denialAnswer`.
  */
 export function createGate<Visit, Claims, Reply>(
   { requirement, optional }: Rules<Claims>,
@@ -54,8 +52,8 @@ export function createGate<Visit, Claims, Reply>(
     const view = adapter.viewOf(visit)
     if (addressesMetadata(api, view.method, view.url)) return adapter.answer(visit, metadataAnswer(api))
     if (isPreflight(view)) {
-      const asked = headerLines(view.headers, 'access-control-request-method').join(', ')
-      if (addressesMetadata(api, asked, view.url)) return adapter.answer(visit, metadataPreflightAnswer())
+      const method = headerLines(view.headers, 'access-control-request-method').join(', ')
+      if (addressesMetadata(api, method, view.url)) return adapter.answer(visit, metadataPreflightAnswer())
       if (adapter.preflight) return adapter.preflight(visit)
     }
 
@@ -83,7 +81,7 @@ export function createGate<Visit, Claims, Reply>(
   }
 }
 
-/** Returns the answer to a denial that a handler threw; `undefined` for any other error, which is the application's. */
+/** Returns the answer to a denial that a handler threw; `undefined` for any other error. */
 export function denialAnswer(
   api: Pick<ResourceServer, 'challenge'>,
   error: unknown,
@@ -92,7 +90,7 @@ export function denialAnswer(
   return isDenial(error) ? refusalAnswer(api.challenge(error, { requirement })) : undefined
 }
 
-/** @see https://fetch.spec.whatwg.org/#cors-preflight-request */
+/** Whether a request is a CORS preflight. @see https://fetch.spec.whatwg.org/#cors-preflight-request */
 export function isPreflight({ method, headers }: Pick<RequestView, 'method' | 'headers'>): boolean {
   return (
     method === 'OPTIONS' &&
@@ -101,7 +99,7 @@ export function isPreflight({ method, headers }: Pick<RequestView, 'method' | 'h
   )
 }
 
-/** The context of one call. Most calls add no field to the answer: its `Headers` are made for those that do. */
+/** The context of one call. Makes its `Headers` when first read: most calls add no field to the answer. */
 class VisitContext implements CallContext {
   declare readonly waitUntil?: NonNullable<CallContext['waitUntil']>
   #fields: Headers | undefined
@@ -114,7 +112,7 @@ class VisitContext implements CallContext {
     return (this.#fields ??= new Headers())
   }
 
-  /** The fields that were added, if any were. */
+  /** Returns the added fields; `undefined` where there are none. */
   fields(): Headers | undefined {
     return this.#fields?.keys().next().done === false ? this.#fields : undefined
   }

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { formTooLarge, MAX_FORM_BYTES } from '../parse/form.ts'
 
 /**
- * Reads a form body and puts it back, so that the handler finds the request as if it were unread. Over HTTP/1.1 alone: in
- * Node's HTTP/2 requests nothing can be put back, so that none is read and a token in a form is not seen.
+ * Reads a form body and puts it back, so that the handler can read it again. Works over HTTP/1.1 only: Node's HTTP/2 requests take
+ * nothing back, so their forms stay unread, and a token in one is ignored.
  *
  * @throws {BearwardError} credentials_malformed, where it exceeds 1 MiB
  */
 export async function readFormAhead(request: IncomingMessage): Promise<URLSearchParams> {
   if (request.httpVersionMajor !== 1) return new URLSearchParams()
-  // What came in one packet with the header is known to be whole only in the next turn.
+  // Node marks a body that came in one packet with the header as complete only in the next turn.
   await new Promise((resolve) => setImmediate(resolve))
   if (isDrained(request) || request.headers['content-length'] === '0') return new URLSearchParams()
   return new Promise((resolve, reject) => {
@@ -17,9 +17,9 @@ export async function readFormAhead(request: IncomingMessage): Promise<URLSearch
     let size = 0
 
     function onReadable(): void {
-      // Never read on an empty stream that is whole: that would end it before the handler listens.
+      // Never read a complete stream that is empty: that would end it before the handler listens.
       while (request.readableLength > 0) {
-        const chunk = take(request)
+        const chunk = readChunk(request)
         if (!chunk) break
         chunks.push(chunk)
         size += chunk.length
@@ -29,13 +29,13 @@ export async function readFormAhead(request: IncomingMessage): Promise<URLSearch
     }
 
     function onClose(): void {
-      finish(() => reject(new Error('the connection closed before the body was whole')))
+      finish(() => reject(new Error('the connection closed before the body was complete')))
     }
 
     function finish(settle: (body: Buffer) => void): void {
       request.off('readable', onReadable).off('close', onClose).off('error', onClose)
       const body = Buffer.concat(chunks)
-      // In the same turn as the last read: once `end` is out, a stream takes nothing back.
+      // In the same turn as the last read: after `end`, a stream takes nothing back.
       if (body.length > 0 && !request.destroyed && !request.readableEnded) request.unshift(body)
       settle(body)
     }
@@ -48,7 +48,7 @@ function isDrained(request: IncomingMessage): boolean {
   return request.readableEnded || (request.complete && request.readableLength === 0)
 }
 
-function take(request: IncomingMessage): Buffer | undefined {
+function readChunk(request: IncomingMessage): Buffer | undefined {
   const chunk = request.read() as Buffer | string | null
   return chunk === null ? undefined : Buffer.from(chunk)
 }

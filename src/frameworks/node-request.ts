@@ -3,19 +3,19 @@ import type { TLSSocket } from 'node:tls'
 import type { ClientCertificate, RequestView } from '../pipeline.ts'
 import { readFormAhead } from './node-form.ts'
 
-/** Describes a request of Node. `base` is the origin, and perhaps a path prefix, under which clients address it. */
+/** Describes a request of Node. `base`: the origin that clients use, perhaps with a path prefix. */
 export function viewOf(request: IncomingMessage, base: string): RequestView {
   return {
     method: request.method ?? 'GET',
     url: base + pathOf(request.url ?? '/'),
-    // An object of all header lines would take as long as everything else that is done for a known token.
+    // An object of all header lines would take as long as the whole check of a cached token.
     headers: (name) => linesOf(request, name),
     certificate: () => certificateOf(request),
     form: () => readFormAhead(request),
   }
 }
 
-/** A header's lines as they came: `headers` drops a second Authorization line in silence, over HTTP/1.1 and HTTP/2 alike. */
+/** Returns every line of a header. Node's `headers` silently drops a second Authorization line, over HTTP/1.1 and HTTP/2. */
 function linesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
   const lines: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
@@ -26,16 +26,16 @@ function linesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
 }
 
 /**
- * The certificate of the connection, whoever signed it: the client proved in the handshake that it has the private key. A server
- * asks for one where it was created with `requestCert`; with `rejectUnauthorized: false` it accepts self-signed certificates.
+ * Returns the client's certificate, whoever signed it: the TLS handshake proved possession of its private key. A server requests
+ * one with `requestCert`, and accepts self-signed certificates with `rejectUnauthorized: false`.
  */
 function certificateOf({ socket }: IncomingMessage): ClientCertificate | undefined {
-  // A plain socket has no such function, and Node says `{}` or `null` where the client showed none or is gone.
+  // A plain socket lacks this function. Node returns `{}` or `null` where the client sent no certificate or is gone.
   const der = (socket as Partial<TLSSocket>).getPeerCertificate?.()?.raw as Uint8Array | undefined
   return der && { der }
 }
 
-/** The path of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */
+/** Returns path and query of a request target, which may also be a whole URL or `*`. @see RFC 9112 §3.2 */
 function pathOf(target: string): string {
   if (target.startsWith('/')) return target
   if (!URL.canParse(target)) return '/'

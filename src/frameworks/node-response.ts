@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { type Answer, isAdditive } from './answer.ts'
 
-// What a handler may have said of an answer that it then did not give.
+// A handler may have set these for a body that it never sent.
 const BODY_HEADERS = [
   'Content-Length',
   'Content-Encoding',
@@ -14,21 +14,21 @@ const BODY_HEADERS = [
   'Last-Modified',
 ]
 
-/** Sends an answer of bearward's own, in place of whatever a handler said of its answer. */
-export function respond(response: ServerResponse, { status, headers, body }: Answer): void {
+/** Sends an answer of bearward in place of the handler's answer, whose headers may be set already. */
+export function sendAnswer(response: ServerResponse, { status, headers, body }: Answer): void {
   for (const name of BODY_HEADERS) if (response.hasHeader(name)) response.removeHeader(name)
-  // What the handler wrote there may be anything; HTTP/2 has no such line.
+  // The handler may have set any text. HTTP/2 has no status message.
   if (response.req.httpVersionMajor === 1) response.statusMessage = ''
   const exposed = response.getHeader('Access-Control-Expose-Headers')
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // What the application exposes already stays exposed.
+  // Keep the fields that the application exposes.
   if (exposed !== undefined) response.appendHeader('Access-Control-Expose-Headers', String(exposed))
-  // Without it, and with a length that was taken back, Node would end the connection to end the answer.
+  // Without a length, Node would close the connection to end the answer.
   if (body !== '') response.setHeader('Content-Length', Buffer.byteLength(body))
   response.writeHead(status).end(response.req.method === 'HEAD' ? undefined : body)
 }
 
-/** Sets fields for whatever is answered. A handler that sets one of them, by `setHeader` or `writeHead`, replaces it. */
+/** Sets fields for any answer. A handler replaces one by `setHeader` or `writeHead`. */
 export function addHeaders(response: ServerResponse, fields: Headers): void {
   for (const [name, value] of fields) {
     if (isAdditive(name)) response.appendHeader(name, value)
@@ -36,12 +36,12 @@ export function addHeaders(response: ServerResponse, fields: Headers): void {
   }
 }
 
-/** Ends a connection in the middle of an answer: the client must not take the half of it for the whole. */
-export function cutOff(
+/** Breaks an answer off, so that the client cannot take a part for the whole. */
+export function abortAnswer(
   response: ServerResponse & { readonly stream?: { readonly close?: (code: number) => void } },
 ): void {
   if (response.writableEnded) return
-  // An HTTP/2 stream that is destroyed ends without an error.
+  // Destroying an HTTP/2 stream would end it without an error.
   if (response.stream?.close) response.stream.close(HTTP2_INTERNAL_ERROR)
   else response.destroy()
 }

@@ -7,34 +7,34 @@ import { metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer
 import { createForwarding, trustedProxies, type TrustedProxies } from './forwarded.ts'
 import { createGate, isPreflight } from './gate.ts'
 import { viewOf } from './node-request.ts'
-import { addHeaders, cutOff, respond } from './node-response.ts'
+import { abortAnswer, addHeaders, sendAnswer } from './node-response.ts'
 import { routeChecks, type RouteOptions, splitArguments } from './protect.ts'
 
-/** A handler that is called only with a verified token; with `optional`, perhaps with none. */
+/** Receives requests with a verified token; with `optional`, also requests without credentials. */
 export type ProtectedHandler<Claims, Token = AccessToken<Claims>> = (
   request: IncomingMessage,
   response: ServerResponse,
   context: { readonly token: Token },
 ) => void | Promise<void>
 
-/** How `protect` treats requests that are not plain authenticated calls, and handlers that fail. */
+/** Options of `protect`. */
 export interface ProtectOptions {
-  /** Lets requests without credentials through, with `token` undefined. Bad credentials are still refused. Default false. */
+  /** Passes requests without credentials on, with `token` undefined. Still refuses bad credentials. Default false. */
   readonly optional?: boolean
   /**
-   * Answers CORS preflights, which carry no credentials. Default: a preflight is a request like any other. The metadata document
-   * answers its own.
+   * Answers CORS preflights, which carry no credentials. Default: a preflight needs a token like any other request. `protect`
+   * itself answers those of the metadata document.
    */
   readonly preflight?: (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
   /**
-   * Receives what the handler throws, other than a denial; a promise of its own is awaited. Where it leaves the request unanswered, the client gets a 500; an
-   * answer that was begun is cut off. Default: `console.error`. With `'reject'` nothing is answered and the listener's promise
-   * rejects, for a framework that catches it, such as Express 5.
+   * Receives each error of the handler that is not a denial; `protect` awaits its promise. Then the client gets a 500; an answer
+   * that began is broken off, a complete one stands. Default: `console.error`. With `'reject'`, `protect` answers nothing and its
+   * promise rejects, for frameworks that catch it, such as Express 5.
    */
   readonly onError?: 'reject' | ((error: unknown, request: IncomingMessage, response: ServerResponse) => unknown)
   /**
-   * Reverse proxies, and the fields in which they are believed:
-   * `{ addresses: ['10.0.0.7'], fields: ['x-forwarded-proto'] }`. Default none: the origin is that of `resource`.
+   * Trusted reverse proxies and their trusted fields: `{ addresses: ['10.0.0.7'], fields: ['x-forwarded-proto'] }`. Default: none;
+   * requests have the origin of `resource`.
    */
   readonly trustedProxies?: TrustedProxies
 }
@@ -43,10 +43,10 @@ export interface ProtectOptions {
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /**
- * Protects a `node:http` handler: it is called only with a verified token that meets the requirement.
+ * Protects a `node:http` handler: calls it only for a verified token that meets the requirement.
  *
- * Denials that `api.authorize` throws inside the handler become their challenge; what else the handler throws goes to
- * `options.onError`, and the client gets a 500. The protected resource metadata is served at `api.metadataPath`.
+ * Turns a denial that `api.authorize` throws inside the handler into its challenge. Gives other errors of the handler to
+ * `options.onError`, and answers 500. Serves the protected resource metadata at `api.metadataPath`.
  *
  * @example
  * const hello = protect(api, scope('orders:read'), (request, response, { token }) => response.end(token.subject))
@@ -96,7 +96,7 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
   })
   const baseOf = createForwarding(proxies, originOf(api.metadata().resource))
 
-  const pass = createGate<Visit, Claims, void>(
+  const gate = createGate<Visit, Claims, void>(
     { requirement, optional },
     {
       serverOf: () => api,
@@ -104,23 +104,22 @@ export function protect<Claims = JwtClaims>(api: ResourceServer<Claims>, ...rest
       preflight: preflight && (({ request, response }) => preflight(request, response)),
       addHeaders: ({ response }, fields) => addHeaders(response, fields),
       handle: ({ request, response }, token) => handler(request, response, { token }),
-      // Half an answer cannot be taken back.
       hasBegun: ({ response }) => response.headersSent,
-      answer: ({ response }, answer) => respond(response, answer),
+      answer: ({ response }, answer) => sendAnswer(response, answer),
     },
   )
-  const listener: NodeHandler = (request, response) => pass({ request, response })
+  const listener: NodeHandler = (request, response) => gate({ request, response })
   if (onError === 'reject') return listener
   return async (request, response) => {
     try {
       await listener(request, response)
     } catch (error) {
       await report(onError, error, request, response)
-      // The handler may go on writing, to an answer that is not its own any more.
+      // The handler may still write to its response.
       response.on('error', () => {})
       try {
-        if (response.headersSent) cutOff(response)
-        else respond(response, refusalAnswer(api.challenge(undefined)))
+        if (response.headersSent) abortAnswer(response)
+        else sendAnswer(response, refusalAnswer(api.challenge(undefined)))
       } catch {
         response.destroy()
       }
@@ -134,7 +133,7 @@ const errorHandler: Check<NonNullable<ProtectOptions['onError']>> = (value, opti
   throw misconfigured(option, show(value), '"reject" or a function')
 }
 
-/** Gives an error to its handler and waits for it; where that fails, both errors are logged, so that none is lost. */
+/** Calls `onError` and awaits it. Logs both errors where it fails. */
 async function report(
   onError: Exclude<ProtectOptions['onError'], 'reject' | undefined>,
   error: unknown,
@@ -157,10 +156,10 @@ interface Visit {
   readonly response: ServerResponse
 }
 
-/** Serves the protected resource metadata where `protect` stands on single routes. @see RFC 9728 §3 */
+/** Serves the protected resource metadata of an application that protects single routes. @see RFC 9728 §3 */
 export function metadataHandler(api: Pick<ResourceServer, 'metadata'>): NodeHandler {
   return async (request, response) =>
-    respond(response, isPreflight(viewOf(request, '')) ? metadataPreflightAnswer() : metadataAnswer(api))
+    sendAnswer(response, isPreflight(viewOf(request, '')) ? metadataPreflightAnswer() : metadataAnswer(api))
 }
 
 function originOf(resource: string): string {
