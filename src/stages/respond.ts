@@ -74,10 +74,11 @@ function answerTo(
   const body = wire ? { code, error: wire, error_description: description } : { code, error_description: description }
   if (status === 503) return { status, headers: { ...OWN_HEADERS, 'Retry-After': retryAfter(error) }, body }
   // A challenge asks for another token. It is left out where no token helps.
-  const helpsNothing = code === 'access_denied' && !error.challenge?.parameters
+  const { challenge } = error
+  const helpsNothing = code === 'access_denied' && !challenge?.parameters
   if (status === 500 || helpsNothing) return { status, headers: { ...OWN_HEADERS }, body }
 
-  const used = error.challenge?.scheme ?? 'Bearer'
+  const used = challenge?.scheme ?? 'Bearer'
   const scope = scopeOf(error, needed)
   let challenges = ''
   for (const { name, parameters } of settings.schemes) {
@@ -90,7 +91,7 @@ function answerTo(
       ['scope', scope],
       ['resource_metadata', settings.resourceMetadataUrl],
     ]
-    const further = isUsed ? furtherParameters(error) : NONE
+    const further = isUsed && challenge?.parameters ? furtherParameters(challenge.parameters) : NONE
     const all = parameters.length + further.length > 0 ? [...own, ...parameters, ...further] : own
     challenges += `${challenges && ', '}${name}${format(all)}`
   }
@@ -98,9 +99,7 @@ function answerTo(
 }
 
 /** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
-function furtherParameters(error: BearwardError): readonly Parameter[] {
-  const { parameters } = error.challenge ?? {}
-  if (!parameters) return NONE
+function furtherParameters(parameters: Readonly<Record<string, string>>): readonly Parameter[] {
   return Object.entries(parameters).filter(([name, value]) => isFurtherParameter(name, value))
 }
 
