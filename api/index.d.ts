@@ -57,7 +57,6 @@ export declare class BearwardError extends Error {
   constructor(code: ErrorCode, detail: string, details?: BearwardErrorDetails)
   get headers(): Readonly<Record<string, string>> | undefined
   set headers(headers: Readonly<Record<string, string>> | undefined)
-  static withHeaders(error: BearwardError, headers: () => Readonly<Record<string, string>>): BearwardError
 }
 
 interface BearwardErrorDetails {

@@ -104,6 +104,10 @@ export interface Needed {
   readonly scopes?: readonly string[]
 }
 
+type HeadersOf = (error: BearwardError) => Readonly<Record<string, string>>
+
+let writeHeaders: (error: BearwardError, headers: HeadersOf) => void
+
 /**
  * The one error class of bearward; `code` says what happened.
  *
@@ -136,7 +140,7 @@ export class BearwardError extends Error {
   declare readonly challenge?: ErrorChallenge
   /** With `issuer_unavailable`: seconds until another attempt makes sense. */
   declare readonly retryAfterSeconds?: number
-  #headers: ((error: BearwardError) => Readonly<Record<string, string>>) | undefined
+  #headers: HeadersOf | undefined
 
   constructor(code: ErrorCode, detail: string, details: BearwardErrorDetails = {}) {
     const isForDevelopers = code === 'configuration_invalid'
@@ -170,15 +174,18 @@ export class BearwardError extends Error {
     this.#headers = () => headers ?? {}
   }
 
-  /** Gives an error its `headers`, made when they are read. */
-  static withHeaders(
-    error: BearwardError,
-    headers: (error: BearwardError) => Readonly<Record<string, string>>,
-  ): BearwardError {
-    // A proxy of an error has none.
-    if (#headers in error) error.#headers = headers
-    return error
+  static {
+    writeHeaders = (error, headers) => {
+      // A proxy of an error has no private member.
+      if (#headers in error) error.#headers = headers
+    }
   }
+}
+
+/** Gives an error its `headers`, made when they are read. */
+export function withHeaders(error: BearwardError, headers: HeadersOf): BearwardError {
+  writeHeaders(error, headers)
+  return error
 }
 
 /** Adds a member that is no text for a log. */

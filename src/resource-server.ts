@@ -1,4 +1,4 @@
-import { BearwardError, forCaller, isDenial } from './errors.ts'
+import { BearwardError, forCaller, isDenial, withHeaders } from './errors.ts'
 import { describeFault, isA } from './faults.ts'
 import { createHeaderMemo } from './jws/header-memo.ts'
 import type { ProtectedResourceMetadata } from './options/documents.ts'
@@ -208,7 +208,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
       if (observer) tryTo(() => observer.refused(error, undefined))
       const { code, detail, scopes } = error
       emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
-      throw withHeaders(error)
+      throw withHeaders(error, headersOf)
     }
   }
 
@@ -217,15 +217,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
     if (observer) tryTo(() => observer.refused(error, context))
     if (!isA(error, BearwardError)) return error
     emit({ type: 'token_refused', code: error.code, detail: error.detail })
-    return withHeaders(forCaller(error, scheme))
+    return withHeaders(forCaller(error, scheme), headersOf)
   }
 
   function headersOf(error: BearwardError): Readonly<Record<string, string>> {
     return errorHeaders(error, challenging)
-  }
-
-  function withHeaders(error: BearwardError): BearwardError {
-    return BearwardError.withHeaders(error, headersOf)
   }
 
   function enter(stage: StageName, context?: CallContext): void {
