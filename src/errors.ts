@@ -2,15 +2,15 @@
 export type WireError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
 
 interface Outcome {
-  /** HTTP status that the client gets. */
+  /** HTTP status of the answer. */
   readonly status: 400 | 401 | 403 | 500 | 503
-  /** `error` of the challenge; `undefined` where the RFCs want none. */
+  /** `error` of the challenge; `undefined` where the RFCs define none. */
   readonly error: WireError | undefined
-  /** What the client may read: the same words for everyone, nothing of the request or the configuration. */
+  /** For the client: the same text for everyone, with nothing of the request or the configuration. */
   readonly description: string
 }
 
-/** Every reason for which bearward says no. */
+/** Every reason for a refusal. */
 export type ErrorCode =
   | 'credentials_missing'
   | 'credentials_malformed'
@@ -35,18 +35,22 @@ export type ErrorCode =
   | 'issuer_unavailable'
   | 'configuration_invalid'
 
-function invalidToken(description: string): Outcome {
-  return { status: 401, error: 'invalid_token', description }
+function outcome(status: Outcome['status'], error: WireError | undefined, description: string): Outcome {
+  return { status, error, description }
 }
 
 function invalidRequest(description: string): Outcome {
-  return { status: 400, error: 'invalid_request', description }
+  return outcome(400, 'invalid_request', description)
 }
 
-// Descriptions hold only what RFC 6750 §3 allows in error_description: no quote, no backslash, printable ASCII.
+function invalidToken(description: string): Outcome {
+  return outcome(401, 'invalid_token', description)
+}
+
+// RFC 6750 §3 limits the characters of descriptions: printable ASCII without quotes and backslashes.
 const outcomes = {
-  // RFC 6750 §3.1: a request without credentials is told what to bring, not that it made an error.
-  credentials_missing: { status: 401, error: undefined, description: 'An access token is required' },
+  // RFC 6750 §3.1: a request without credentials made no error. Its challenge says what is required.
+  credentials_missing: outcome(401, undefined, 'An access token is required'),
   credentials_malformed: invalidRequest('The credentials of the request are malformed'),
   credentials_ambiguous: invalidRequest('The request carries more than one credential'),
   token_malformed: invalidToken('The access token is malformed'),
@@ -64,34 +68,26 @@ const outcomes = {
   claim_invalid: invalidToken('The access token holds an invalid claim'),
   token_inactive: invalidToken('The access token is not active'),
   binding_mismatch: invalidToken('The access token is bound to a sender that was not proven'),
-  scope_insufficient: {
-    status: 403,
-    error: 'insufficient_scope',
-    description: 'The access token lacks a scope that this operation needs',
-  },
-  access_denied: { status: 403, error: undefined, description: 'The access token does not permit this operation' },
-  // An outage is not a bad token: no challenge, so that no client throws a good token away.
-  issuer_unavailable: {
-    status: 503,
-    error: undefined,
-    description: 'The access token cannot be checked at the moment',
-  },
-  configuration_invalid: { status: 500, error: undefined, description: 'The server is misconfigured' },
-} as const satisfies Record<ErrorCode, Outcome>
+  scope_insufficient: outcome(403, 'insufficient_scope', 'The access token lacks a scope that this operation needs'),
+  access_denied: outcome(403, undefined, 'The access token does not permit this operation'),
+  // An outage is not a bad token. The answer has no challenge, so that the client keeps its token.
+  issuer_unavailable: outcome(503, undefined, 'The access token cannot be checked at the moment'),
+  configuration_invalid: outcome(500, undefined, 'The server is misconfigured'),
+} satisfies Record<ErrorCode, Outcome>
 
 export interface BearwardErrorDetails {
-  /** An error of the application's own code. Nothing that an upstream threw: it may quote a token or a secret. */
+  /** An error of the application's own code; never one of an upstream, which may quote a token or a secret. */
   readonly cause?: unknown
-  /** Scopes that the refused operation needs: the whole set. */
+  /** Every scope that the refused operation needs. */
   readonly scopes?: readonly string[] | undefined
   /** Seconds after which another attempt makes sense. */
   readonly retryAfterSeconds?: number | undefined
-  /** The requirement that a token does not meet. */
+  /** The requirement that the token does not meet. */
   readonly requirement?: Needed | undefined
   readonly challenge?: ErrorChallenge | undefined
 }
 
-/** What the challenge of an error says beyond its `error` and its scopes. */
+/** Adds to the challenge of an error. */
 export interface ErrorChallenge {
   /** The authentication scheme that the client used. Default `Bearer`. */
   readonly scheme?: string
@@ -99,7 +95,7 @@ export interface ErrorChallenge {
   readonly parameters?: Readonly<Record<string, string>>
 }
 
-/** Anything that says which scopes an operation needs. */
+/** Names the scopes that an operation needs. */
 export interface Needed {
   readonly scopes?: readonly string[]
 }
@@ -109,24 +105,24 @@ type HeadersOf = (error: BearwardError) => Readonly<Record<string, string>>
 let writeHeaders: (error: BearwardError, headers: HeadersOf) => void
 
 /**
- * The one error class of bearward; `code` says what happened.
+ * The only error class of bearward; `code` says what happened.
  *
- * `message` is for clients: the same words for everyone, since frameworks show it where an error escapes. `detail` is for
- * operators: what was expected, what came, what is configured. Neither ever holds a token, a secret or a key. Only
- * `configuration_invalid`, which is thrown while a server is being set up, says in its message which option is wrong.
+ * `message` is for clients: one fixed text for each code, because frameworks show it when an error escapes. `detail` is for
+ * operators: expected, actual and configured values. Neither contains a token, a secret or a key. Only the message of
+ * `configuration_invalid`, thrown when a server is created, names the wrong option.
  *
- * Each caller gets an error of its own and may write on it. Errors about a request carry no stack trace, which would cost
- * more than the check of a token: `code` and `detail` tell where they come from.
+ * Each caller gets an error object of its own and may write on it. Errors about a request have no stack trace, which would cost
+ * more than the check of a token: `code` and `detail` show where they come from.
  */
 export class BearwardError extends Error {
   override name = 'BearwardError'
-  // Declared alone: each member is assigned once, and those that do not apply are absent from logs.
+  // Only declared: the constructor assigns each member once, and logs show no empty ones.
   declare readonly code: ErrorCode
   /** HTTP status of the answer. */
   declare readonly status: Outcome['status']
-  /** As `status`, under the name that most frameworks look for. */
+  /** As `status`, under the name that most frameworks read. */
   declare readonly statusCode: Outcome['status']
-  /** Tells frameworks not to show this error to the client; `message` is safe where one does. */
+  /** Tells frameworks not to show this error to the client. Where one does, `message` is safe. */
   declare readonly expose: false
   /** For operators and their logs; never for the client. */
   declare readonly detail: string
@@ -134,28 +130,27 @@ export class BearwardError extends Error {
   declare readonly error?: WireError
   /** With `scope_insufficient`: every scope that the operation needs. */
   declare readonly scopes?: readonly string[]
-  /** With `scope_insufficient` and `access_denied`: what the token does not meet. Not enumerable: it is no text for a log. */
+  /** With `scope_insufficient` and `access_denied`: the unmet requirement. Not enumerable, so that logs leave it out. */
   declare readonly requirement?: Needed
-  /** What the client's challenge says of this error. Not enumerable. */
+  /** Adds to the client's challenge. Not enumerable. */
   declare readonly challenge?: ErrorChallenge
-  /** With `issuer_unavailable`: seconds until another attempt makes sense. */
+  /** With `issuer_unavailable`: seconds after which another attempt makes sense. */
   declare readonly retryAfterSeconds?: number
   #headers: HeadersOf | undefined
 
   constructor(code: ErrorCode, detail: string, details: BearwardErrorDetails = {}) {
     const isForDevelopers = code === 'configuration_invalid'
-    const outcome: Outcome = outcomes[code]
+    const { status, error, description }: Outcome = outcomes[code]
     const plain = withoutControls(detail)
-    const message = isForDevelopers ? plain : outcome.description
     const options = 'cause' in details ? { cause: details.cause } : undefined
-    // Nothing can throw between these: the limit is that of the whole process.
+    // Nothing may throw before the limit is restored: it is that of the whole process.
     const restore = isForDevelopers ? undefined : stopTracing()
-    super(message, options)
+    super(isForDevelopers ? plain : description, options)
     restore?.()
     this.code = code
-    this.status = outcome.status
-    this.statusCode = outcome.status
-    if (outcome.error) this.error = outcome.error
+    this.status = status
+    this.statusCode = status
+    if (error) this.error = error
     this.expose = false
     this.detail = plain
     if (details.scopes) this.scopes = Object.freeze([...details.scopes])
@@ -164,12 +159,12 @@ export class BearwardError extends Error {
     if (details.retryAfterSeconds !== undefined) this.retryAfterSeconds = details.retryAfterSeconds
   }
 
-  /** Header fields for the client, such as its challenge: some frameworks send those of an error that nobody handled. */
+  /** Header fields for the client, such as its challenge. Some frameworks send them with an unhandled error. */
   get headers(): Readonly<Record<string, string>> | undefined {
     return this.#headers?.(this)
   }
 
-  // Whoever catches an error may write on it.
+  // A caller may write on its error.
   set headers(headers: Readonly<Record<string, string>> | undefined) {
     this.#headers = () => headers ?? {}
   }
@@ -188,13 +183,13 @@ export function withHeaders(error: BearwardError, headers: HeadersOf): BearwardE
   return error
 }
 
-/** Adds a member that is no text for a log. */
+/** Adds a member that logs leave out. */
 function hide(error: BearwardError, name: string, value: unknown): void {
   // The application may have frozen an error that it threw.
   Reflect.defineProperty(error, name, { value, writable: true, configurable: true })
 }
 
-/** Whether an error is a denial of `api.authorize`; others of bearward refuse the token itself. */
+/** Whether an error is a denial of `api.authorize`. bearward's other errors refuse the token itself. */
 export function isDenial(
   error: unknown,
 ): error is BearwardError & { readonly code: 'scope_insufficient' | 'access_denied' } {
@@ -203,13 +198,13 @@ export function isDenial(
 
 const shared = new WeakSet<object>()
 
-/** Marks an error that is kept for later callers, or given to several: none of them gets the object itself. */
+/** Marks an error that several callers get: `forCaller` copies it for each. */
 export function shareError(fault: unknown): void {
   if (fault instanceof BearwardError) shared.add(fault)
 }
 
 /**
- * Returns the error that one caller gets: an object that nobody else has or will get.
+ * Returns the error object for one caller alone: a copy where others get the same error.
  *
  * @param scheme the authentication scheme that the caller used
  */
@@ -223,26 +218,26 @@ function copyOf({ code, detail, scopes, retryAfterSeconds, challenge }: Bearward
   return new BearwardError(code, detail, { scopes, retryAfterSeconds, challenge })
 }
 
-/** What the table says of a code; `undefined` for any other value, as an error holds it that somebody wrote on. */
+/** Returns the table's row of a code. A caller may have written any other value on its error: then `undefined`. */
 export function outcomeOf(code: unknown): Outcome | undefined {
   return typeof code === 'string' && Object.hasOwn(outcomes, code) ? outcomes[code as ErrorCode] : undefined
 }
 
-/** Keeps the runtime from collecting a stack trace; returns what lets it do so again. */
+/** Stops the runtime from collecting stack traces; returns the function that lets it collect them again. */
 function stopTracing(): (() => void) | undefined {
   const limit: unknown = Error.stackTraceLimit
-  // Where the built-in objects are frozen nothing is changed, and errors have their stack trace.
+  // Frozen built-in objects stay as they are, and errors keep their stack trace.
   if (typeof limit !== 'number' || !Reflect.set(Error, 'stackTraceLimit', 0)) return undefined
   return () => (Error.stackTraceLimit = limit)
 }
 
 function withoutControls(text: string): string {
-  // Nearly every text: this test takes a tenth of the time of the other.
+  // Nearly every text passes this test, which takes a tenth of the time of the other.
   if (/^[\x20-\x7e]*$/.test(text)) return text
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }
 
-/** Returns `value` as it may stand in a message: shortened, quoted, with nothing but plain printable ASCII left. */
+/** Returns `value` for a message: shortened, quoted, in plain printable ASCII. */
 export function quote(value: unknown): string {
   if (typeof value === 'string') {
     const plain = value.slice(0, 80).replace(/[^\x20-\x7e]|["\\]/g, '?')
@@ -255,7 +250,12 @@ export function quote(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** Returns the text with user names and passwords of addresses masked. A password may hold `@` and `/`: the last `@` ends it. */
+/** Returns the error about a claim with another value than expected. */
+export function unexpectedClaim(code: ErrorCode, name: string, expected: string, actual: unknown): BearwardError {
+  return new BearwardError(code, `claim \`${name}\`: expected ${expected}, got ${quote(actual)}`)
+}
+
+/** Masks user names and passwords of addresses in a text. A password may contain `@` and `/`: the last `@` ends it. */
 export function maskUserInfo(text: string): string {
   return text.replace(/\/\/\S+/g, (address) => {
     const end = address.lastIndexOf('@')
@@ -263,9 +263,9 @@ export function maskUserInfo(text: string): string {
   })
 }
 
-/** Returns one or two of several values as they may stand in a message, and how many there are beside. */
+/** Returns the first two of several values for a message, and the number of the others. */
 export function quoteSome(values: ReadonlySet<string>): string {
-  // Not all of them: there may be ten thousand, and refusals come often.
+  // There may be ten thousand, and refusals are frequent.
   const all = values.values()
   const [first, second] = [quote(all.next().value), quote(all.next().value)]
   if (values.size < 2) return values.size === 0 ? 'none' : first

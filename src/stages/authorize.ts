@@ -1,5 +1,5 @@
 import { BearwardError } from '../errors.ts'
-import { challengeParameters, kindOf, misconfigured, scopeName } from '../options/checks.ts'
+import { challengeParameters, typeName, misconfigured, scopeName } from '../options/checks.ts'
 import { isObject } from '../parse/json.ts'
 import type { AccessToken } from '../pipeline.ts'
 import { isAsync } from '../runtime/thenable.ts'
@@ -134,7 +134,7 @@ export function claim(name: string, expected: string | number | boolean | ((valu
 /** What a requirement may have overlooked, told by the kinds of what was compared. */
 function hintAt(name: string, value: unknown, expected: unknown): string {
   if (typeof expected === 'function' || typeof value === typeof expected) return ''
-  if (!Array.isArray(value)) return `: it is ${kindOf(value)}, compared with ${kindOf(expected)}`
+  if (!Array.isArray(value)) return `: it is ${typeName(value)}, compared with ${typeName(expected)}`
   return `: it is an array. Use a predicate: claim("${name}", (value) => Array.isArray(value) && value.includes(...))`
 }
 

@@ -1,4 +1,4 @@
-import { headerText, integerBetween, misconfigured, objectOf, kindOf, withDefault } from '../options/checks.ts'
+import { headerText, integerBetween, misconfigured, objectOf, typeName, withDefault } from '../options/checks.ts'
 import { isObject } from '../parse/json.ts'
 import type { CacheTier } from './cache-tier.ts'
 
@@ -65,7 +65,7 @@ function expiringSet(client: unknown): RedisExpiryOfIoredis['psetex'] {
   }
   throw misconfigured(
     'redisTier()',
-    kindOf(client),
+    typeName(client),
     'a client of "ioredis" or "redis", or one with the functions get, del and psetex',
   )
 }

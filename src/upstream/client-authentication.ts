@@ -1,7 +1,7 @@
 import type { JWK } from 'jose'
 import { SignJWT } from 'jose/jwt/sign'
 import { importJWK, importPKCS8 } from 'jose/key/import'
-import { type Check, kindOf, misconfigured, oneOf, text } from '../options/checks.ts'
+import { type Check, typeName, misconfigured, oneOf, text } from '../options/checks.ts'
 import { isObject } from '../parse/json.ts'
 import { CannotAsk } from './faults.ts'
 import type { UpstreamRequest } from './messages.ts'
@@ -194,7 +194,7 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
   return async () => {
     const present: unknown = await secret()
     if (typeof present !== 'string' || present === '') {
-      throw new CannotAsk(`${option} gave ${kindOf(present)}, expected a non-empty string`)
+      throw new CannotAsk(`${option} gave ${typeName(present)}, expected a non-empty string`)
     }
     return present
   }
@@ -203,7 +203,7 @@ function requireSecret(secret: Changing<string>, option: string): () => Promise<
 function requireForm({ body }: UpstreamRequest): URLSearchParams {
   if (body instanceof URLSearchParams) return body
   throw new CannotAsk(
-    `the request sends ${kindOf(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
+    `the request sends ${typeName(body)} as its body, expected URLSearchParams: this method puts the client's credentials into a form`,
   )
 }
 

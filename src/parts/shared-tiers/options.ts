@@ -8,7 +8,7 @@ import {
   type Check,
   headerText,
   integerBetween,
-  kindOf,
+  typeName,
   misconfigured,
   objectOf,
   optional,
@@ -25,7 +25,7 @@ const KEY_BYTES = 32
 /** @throws {BearwardError} configuration_invalid */
 export function parseTiers(tiers: unknown, options: unknown, option: string): TierSettings {
   const list = cacheTiers(tiers, option)
-  if (!isObject(options)) throw misconfigured(option, kindOf(options), 'an object with options after the cache tiers')
+  if (!isObject(options)) throw misconfigured(option, typeName(options), 'an object with options after the cache tiers')
   const { encryption: keys } = objectOf<{ encryption: readonly SealingKey[] | undefined }>(options, option, {
     encryption: optional(encryptionKeys),
   })
@@ -38,14 +38,14 @@ export function parseTiers(tiers: unknown, options: unknown, option: string): Ti
 // These messages give only the type of a wrong value: it may be a secret, or an address with a password in it.
 const cacheTiers: Check<readonly CacheTier[]> = (value, option) => {
   if (Array.isArray(value)) return arrayOf(cacheTier, 'an array of at least one cache tier')(value, option)
-  throw misconfigured(option, kindOf(value), 'an array of at least one cache tier')
+  throw misconfigured(option, typeName(value), 'an array of at least one cache tier')
 }
 
 const cacheTier: Check<CacheTier> = (value, option) => {
   const functions = ['get', 'put', 'delete'] as const
   const missing = isObject(value) ? functions.find((name) => typeof value[name] !== 'function') : functions[0]
   if (missing !== undefined || !isObject(value)) {
-    throw misconfigured(option, kindOf(value), `a CacheTier with a function "${missing}"`)
+    throw misconfigured(option, typeName(value), `a CacheTier with a function "${missing}"`)
   }
   headerText(value['name'], `${option}.name`)
   optional(integerBetween(10, 5_000))(value['timeoutMs'], `${option}.timeoutMs`)
@@ -56,23 +56,23 @@ const cacheTier: Check<CacheTier> = (value, option) => {
 
 const encryptionKeys: Check<readonly SealingKey[]> = (value, option) => {
   if (Array.isArray(value)) return arrayOf(encryptionKey, 'an array of at least one key')(value, option)
-  throw misconfigured(option, kindOf(value), 'an array of { id, secret }')
+  throw misconfigured(option, typeName(value), 'an array of { id, secret }')
 }
 
 const encryptionKey: Check<SealingKey> = (value, option) => {
   if (isObject(value)) return objectOf<SealingKey>(value, option, { id: keyId, secret: keyBytes })
-  throw misconfigured(option, kindOf(value), '{ id, secret }')
+  throw misconfigured(option, typeName(value), '{ id, secret }')
 }
 
 const keyId: Check<string> = (value, option) => {
   if (typeof value === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(value)) return value
-  throw misconfigured(option, kindOf(value), 'up to 64 letters, digits, "-" and "_"')
+  throw misconfigured(option, typeName(value), 'up to 64 letters, digits, "-" and "_"')
 }
 
 const keyBytes: Check<Uint8Array<ArrayBuffer>> = (value, option) => {
   const bytes = typeof value === 'string' ? decodeAnyBase64(value) : value
   if (bytes instanceof Uint8Array && bytes.length === KEY_BYTES) return Uint8Array.from(bytes)
-  throw misconfigured(option, kindOf(value), `${KEY_BYTES} bytes, as a Uint8Array or in base64`)
+  throw misconfigured(option, typeName(value), `${KEY_BYTES} bytes, as a Uint8Array or in base64`)
 }
 
 /** Decodes base64 as `openssl rand -base64 32` prints it, and its URL-safe form. */
