@@ -147,8 +147,11 @@ export interface CheckedIssuer<Sources extends IssuerSources> {
 /** An issuer's metadata and keys. They stay cached while its other settings change. */
 export interface IssuerSources {
   readonly fingerprint: string
-  /** Estimated bytes of the keys in memory. */
-  readonly weight: () => number
+  readonly keys: KeysInMemory
+}
+
+export interface KeysInMemory {
+  readonly inMemory: () => readonly VerificationKey[]
   /** Drops the keys from memory. They are loaded again when a token needs them. */
   readonly release: () => void
 }

@@ -4,7 +4,7 @@ import { describeFault, isA } from '../../faults.ts'
 import { misconfigured } from '../../options/checks.ts'
 import { isObject } from '../../parse/json.ts'
 import type { IssuerSources, IssuerStage } from '../../parts.ts'
-import type { CallContext, IssuerRegistry, TrackedIssuer } from '../../pipeline.ts'
+import type { CallContext, IssuerRegistry, TrackedIssuer, VerificationKey } from '../../pipeline.ts'
 import { createSharedLoaders } from '../../upstream/shared-loaders.ts'
 import type { IssuerResolver } from './resolve-issuers.ts'
 
@@ -12,6 +12,8 @@ const MAX_TENANTS = 10_000
 // Ten thousand tenants with three RSA keys each fit; a hostile tenant weighs as much as a hundred of them.
 const MAX_TENANTS_BYTES = 256 * 1024 * 1024
 const TENANT_BYTES = 4_096
+// What an imported key takes beside its text.
+const KEY_BYTES = 4_096
 const MAX_REFUSALS = 1_000
 const MAX_ASKED_AT_ONCE = 1_000
 const MAX_IDENTIFIER_LENGTH = 2_048
@@ -42,9 +44,9 @@ export function createTenants<Sources extends IssuerSources>(
   const tenants = new LRUCache<string, Tenant<Sources>>({
     max: MAX_TENANTS,
     maxSize: MAX_TENANTS_BYTES,
-    sizeCalculation: ({ sources }) => TENANT_BYTES + sources.weight(),
+    sizeCalculation: ({ sources }) => sources.keys.inMemory().reduce(addWeight, TENANT_BYTES),
     // A cached token refers to its issuer: it must not keep the keys of an evicted tenant in memory.
-    dispose: ({ sources }, _, reason) => reason === 'evict' && sources.release(),
+    dispose: ({ sources }, _, reason) => reason === 'evict' && sources.keys.release(),
   })
   // In a cache of their own, so that junk cannot evict tenants.
   const refusals = new LRUCache<string, { readonly answeredMs: number }>({ max: MAX_REFUSALS })
@@ -162,6 +164,10 @@ export function createTenants<Sources extends IssuerSources>(
       renewals.stop()
     },
   }
+}
+
+function addWeight(bytes: number, { identity }: VerificationKey): number {
+  return bytes + identity.length + KEY_BYTES
 }
 
 /**

@@ -33,12 +33,12 @@ export function createSources(issuer: IssuerSettings, settings: Settings, { tier
     ...settings.keys,
     // Keys given as data are neither fresh nor stale.
     ...(issuer.keys.from === 'data' && { refreshMs: Infinity, maxStaleMs: Infinity }),
-    ...(tiers?.spread !== undefined && { spread: tiers.spread }),
+    spread: tiers?.spread,
     issuer: issuer.identifier,
     now: settings.now,
     emit: settings.emit,
   })
-  return { fingerprint: sourcesFingerprint(issuer), metadata, keys, weight: keys.weight, release: keys.release }
+  return { fingerprint: sourcesFingerprint(issuer), metadata, keys }
 }
 
 export function createIssuer(

@@ -1,34 +1,24 @@
 import { BearwardError } from '../../errors.ts'
-import { describeFault } from '../../faults.ts'
+import { describeFault, UNKNOWN_REASON } from '../../faults.ts'
 import type { KeySettings } from '../../options/settings.ts'
-import type { LoadKeys, PublishedKeys } from '../../parts.ts'
-import type {
-  BearwardEvent,
-  CallContext,
-  IssuerState,
-  KeySnapshot,
-  KeySource,
-  VerificationKey,
-} from '../../pipeline.ts'
+import type { KeysInMemory, LoadKeys, PublishedKeys } from '../../parts.ts'
+import type { BearwardEvent, CallContext, IssuerState, KeySnapshot, KeySource } from '../../pipeline.ts'
+import { ageOf } from '../../runtime/clock.ts'
 import { createBackOff } from '../../upstream/back-off.ts'
 import { UpstreamFault } from '../../upstream/fetch-document.ts'
 import { CallerGone, createSharedLoader } from '../../upstream/shared-loader.ts'
 import { snapshotOf } from './usable-keys.ts'
 
-/** The keys of one issuer, and what else its owner may ask of them. */
-export interface KeySet extends KeySource {
+/** The keys of one issuer, for the verification of tokens and for their owner. */
+export interface KeySet extends KeySource, KeysInMemory {
   readonly state: () => Omit<IssuerState, 'issuer'>
-  /** Bytes that the keys at hand take in memory, estimated. */
-  readonly weight: () => number
-  /** Lets go of the keys at hand; whoever needs them loads them anew. */
-  readonly release: () => void
   readonly stop: () => void
 }
 
 export interface KeySetSettings extends KeySettings {
   readonly issuer: string
   /** Part of the fresh time over which the processes of a fleet spread their refreshes. Default 0. */
-  readonly spread?: number
+  readonly spread?: number | undefined
   readonly now: () => number
   readonly emit: (event: BearwardEvent) => void
 }
@@ -40,128 +30,116 @@ export function freshForMs(maxAgeSeconds: number | undefined, refreshMs: number)
     : Math.min(refreshMs, Math.max(SHORTEST_FRESH_MS, maxAgeSeconds * 1000))
 }
 
-interface Held {
+interface Held extends Pick<PublishedKeys, 'keys'> {
   readonly snapshot: KeySnapshot
-  readonly byIdentity: ReadonlyMap<string, VerificationKey>
-  readonly weight: number
   fetchedMs: number
   readonly freshMs: number
-  /** The age from which on they are refreshed in the background. */
+  /** The age at which a background refresh begins. */
   readonly refreshFromMs: number
 }
 
-// What a key takes beside its text, imported once.
-const KEY_BYTES = 4_096
 const SHORTEST_FRESH_MS = 60_000
 const REFRESH_FROM = 0.8
 
 /**
- * Keeps one issuer's keys: fetched once for all who wait, refreshed in the background, served stale within bounds while the
- * issuer is down, fetched anew for what they cannot verify at most once per cooldown.
+ * Keeps one issuer's keys. One fetch serves all waiting callers; a refresh runs in the background. While the issuer is down, the
+ * keys serve stale within bounds. A token that they cannot verify causes at most one extra fetch per cooldown.
  */
 export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
-  const { issuer, now, emit } = settings
+  const { issuer, refreshMs, maxStaleMs, cooldownMs, timeoutMs, spread = 0, now, emit } = settings
   const backOff = createBackOff(now)
   let held: Held | undefined
   let lastReason: string | undefined
   let downSinceMs: number | undefined
   let extraFetchMs: number | undefined
-  let wantsUnknown = false
+  let isExtra = false
   let closed = false
 
   const loader = createSharedLoader({
     async load(signal, leader) {
-      // While fetching fails, what others hold must be newer to be of use.
-      const reason = wantsUnknown && backOff.failures() === 0 ? 'unknown' : 'due'
-      wantsUnknown = false
-      const wanted = { previous: held?.byIdentity ?? new Map(), heldSinceMs: held?.fetchedMs, reason, adopt } as const
-      const loaded = await load(wanted, signal, leader)
+      // While the issuer fails, keys of another process are of use only if they are newer.
+      const reason = isExtra && !isFailing() ? 'unknown' : 'due'
+      isExtra = false
+      const previous = new Map(held?.keys.map((key) => [key.identity, key]))
+      const loaded = await load({ previous, heldSinceMs: held?.fetchedMs, reason, adopt }, signal, leader)
       for (const why of loaded.ignored) emit({ type: 'key_ignored', issuer, reason: why })
-      if (loaded.keys.length === 0) throw new UpstreamFault('its key set holds no usable key')
+      if (loaded.keys.length === 0) throw new UpstreamFault('its key set has no usable key')
       return loaded
     },
     loaded(loaded) {
-      const { fetchedMs } = loaded
-      // An extra fetch of another process counts as ours.
-      if (loaded.extraMs !== undefined) extraFetchMs = Math.max(loaded.extraMs, extraFetchMs ?? loaded.extraMs)
-      // What others fetched may be what is held already.
+      const { fetchedMs, extraMs } = loaded
+      // An extra fetch of another process counts as our own.
+      if (extraMs !== undefined) extraFetchMs = Math.max(extraMs, extraFetchMs ?? extraMs)
+      // Another process may have fetched the very keys in memory.
       if (held && fetchedMs !== undefined && fetchedMs <= held.fetchedMs) return held.snapshot
       held = hold(loaded)
-      emit({
-        type: 'keys_loaded',
-        issuer,
-        keys: held.snapshot.size,
-        from: fetchedMs === undefined ? 'issuer' : 'tier',
-      })
+      const from = fetchedMs === undefined ? 'issuer' : 'tier'
+      emit({ type: 'keys_loaded', issuer, keys: loaded.keys.length, from })
       backOff.succeed()
       lastReason = undefined
       downSinceMs = undefined
       return held.snapshot
     },
-    failed: fail,
-    timeoutMs: settings.timeoutMs,
+    failed(fault) {
+      backOff.fail()
+      lastReason = describeFault(fault)
+      downSinceMs ??= now()
+      emit({ type: 'issuer_failed', issuer, detail: lastReason, retryInMs: Math.round(backOff.remainingMs()) })
+      return unavailable()
+    },
+    timeoutMs,
     now,
   })
 
-  function fail(cause: unknown): BearwardError {
-    backOff.fail()
-    lastReason = describeFault(cause)
-    downSinceMs ??= now()
-    emit({ type: 'issuer_failed', issuer, detail: lastReason, retryInMs: Math.round(backOff.remainingMs()) })
-    return unavailable(lastReason)
+  function isFailing(): boolean {
+    return backOff.failures() > 0
   }
 
   function hold({ keys, maxAgeSeconds, fetchedMs = now() }: PublishedKeys): Held {
-    const freshMs = freshForMs(maxAgeSeconds, settings.refreshMs)
-    return {
-      snapshot: snapshotOf(keys),
-      byIdentity: new Map(keys.map((key) => [key.identity, key])),
-      weight: keys.reduce((sum, { identity }) => sum + identity.length + KEY_BYTES, 0),
-      fetchedMs,
-      freshMs,
-      refreshFromMs: freshMs * (REFRESH_FROM + (settings.spread ?? 0) * Math.random()),
-    }
+    const freshMs = freshForMs(maxAgeSeconds, refreshMs)
+    const refreshFromMs = freshMs * (REFRESH_FROM + spread * Math.random())
+    return { keys, snapshot: snapshotOf(keys), fetchedMs, freshMs, refreshFromMs }
   }
 
   function adopt(older: PublishedKeys & { readonly fetchedMs: number }): void {
     if (!held || older.fetchedMs > held.fetchedMs) held = hold(older)
   }
 
-  function unavailable(reason: string | undefined): BearwardError {
-    const retryAfterSeconds = Math.max(1, Math.ceil(backOff.remainingMs() / 1000))
-    return new BearwardError('issuer_unavailable', withoutKeys(reason), { retryAfterSeconds })
+  function unavailable(reason = lastReason): BearwardError {
+    return new BearwardError('issuer_unavailable', explain(reason), { retryAfterSeconds: backOff.retryAfterSeconds() })
   }
 
-  function withoutKeys(reason = 'unknown reason'): string {
-    return `the keys of issuer "${issuer}" cannot be had: ${reason}`
+  function explain(reason = UNKNOWN_REASON): string {
+    return `the keys of issuer "${issuer}" are unavailable: ${reason}`
   }
 
-  /** Waits for new keys; where none come, old ones serve, unless the caller itself gave up. */
+  /** The age of the keys in memory; infinite where there are none. */
+  function ageMs(): number {
+    return held ? ageOf(held, now(), Math.min(held.freshMs, maxStaleMs - 1)) : Infinity
+  }
+
+  /** The keys in memory, unless they are too old to serve stale. */
+  function usable(): Held | undefined {
+    return ageMs() < maxStaleMs ? held : undefined
+  }
+
+  /** Waits for new keys. Where none come, old ones serve, unless the caller itself gave up. */
   async function join(context: CallContext): Promise<KeySnapshot> {
     try {
       return await loader.join(context)
     } catch (fault) {
-      const gaveUp = fault instanceof CallerGone
-      if (held && !gaveUp && !closed && age(held) < settings.maxStaleMs) return held.snapshot
+      const old = closed || fault instanceof CallerGone ? undefined : usable()
+      if (old) return old.snapshot
       throw fault instanceof BearwardError ? fault : unavailable(describeFault(fault))
     }
   }
 
-  function age(one: Held): number {
-    // A clock that was set back says nothing about the age: due for a refresh, and counted from here on.
-    const nowMs = now()
-    if (nowMs < one.fetchedMs) one.fetchedMs = nowMs - Math.min(one.freshMs, settings.maxStaleMs - 1)
-    const passed = nowMs - one.fetchedMs
-    // Without a time nothing is young.
-    return Number.isNaN(passed) ? Infinity : passed
-  }
-
   function atHand(context: CallContext): KeySnapshot | undefined {
-    if (!held || closed) return undefined
-    const passed = age(held)
-    if (passed >= settings.maxStaleMs) return undefined
-    if (passed < held.refreshFromMs) return held.snapshot
-    if (passed >= held.freshMs && backOff.failures() === 0) return undefined
+    const age = ageMs()
+    if (!held || closed || age >= maxStaleMs) return undefined
+    if (age < held.refreshFromMs) return held.snapshot
+    // Keys that are due must be replaced now: the issuer may have withdrawn one. Only its failure prolongs their life.
+    if (age >= held.freshMs && !isFailing()) return undefined
     if (backOff.remainingMs() === 0) loader.nudge(context)
     return held.snapshot
   }
@@ -171,25 +149,22 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
     async current(context) {
       if (closed) throw unavailable('this resource server was closed')
-      if (!held || age(held) >= settings.maxStaleMs) {
-        if (backOff.remainingMs() > 0) throw unavailable(lastReason)
-        return join(context)
-      }
-      // Withdrawn keys must go now; only an issuer that fails prolongs their life.
+      if (!usable() && backOff.remainingMs() > 0) throw unavailable()
       return atHand(context) ?? join(context)
     },
 
     async renewed(seen, context) {
       if (closed) return undefined
-      if (held && held.snapshot !== seen && age(held) < settings.maxStaleMs) return held.snapshot
+      const known = usable()?.snapshot
+      if (known && known !== seen) return known
       if (!loader.busy()) {
         const nowMs = now()
-        const passed = Math.abs(nowMs - (extraFetchMs ?? Number.NEGATIVE_INFINITY))
-        // While fetching fails, the back-off is the limit: it is what brings new keys in soonest.
-        const mayFetch = backOff.failures() > 0 ? backOff.remainingMs() === 0 : passed >= settings.cooldownMs
+        const passedMs = Math.abs(nowMs - (extraFetchMs ?? Number.NEGATIVE_INFINITY))
+        // While the issuer fails, the back-off is the bound: it brings new keys in soonest.
+        const mayFetch = isFailing() ? backOff.remainingMs() === 0 : passedMs >= cooldownMs
         if (!mayFetch) return undefined
         extraFetchMs = nowMs
-        wantsUnknown = true
+        isExtra = true
       }
       const snapshot = await loader.join(context).catch(() => undefined)
       return snapshot === seen ? undefined : snapshot
@@ -197,21 +172,21 @@ export function createKeySet(load: LoadKeys, settings: KeySetSettings): KeySet {
 
     stillHolds: (key, context) => held !== undefined && held.snapshot.has(key) && atHand(context) !== undefined,
 
-    failing: () => (backOff.failures() > 0 ? unavailable(lastReason) : undefined),
+    failing: () => (isFailing() ? unavailable() : undefined),
 
     state() {
-      const serving = held && age(held) < settings.maxStaleMs ? held : undefined
-      const failing = backOff.failures() > 0
+      const serving = usable()
+      const [working, broken] = serving ? (['fresh', 'stale'] as const) : (['cold', 'down'] as const)
       return {
-        state: serving ? (failing ? 'stale' : 'fresh') : failing ? 'down' : 'cold',
-        keys: serving?.snapshot.size ?? 0,
+        state: isFailing() ? broken : working,
+        keys: serving?.keys.length ?? 0,
         ...(serving && { freshUntilMs: serving.fetchedMs + serving.freshMs }),
         ...(downSinceMs !== undefined && { downSinceMs }),
-        ...(lastReason !== undefined && { lastError: withoutKeys(lastReason) }),
+        ...(lastReason !== undefined && { lastError: explain(lastReason) }),
       }
     },
 
-    weight: () => held?.weight ?? 0,
+    inMemory: () => held?.keys ?? [],
 
     release() {
       held = undefined
