@@ -49,20 +49,3 @@ export function metadataPreflightAnswer(): Answer {
 export function isAdditive(name: string): boolean {
   return name === 'set-cookie' || name === 'vary' || name === 'access-control-expose-headers'
 }
-
-/** Whether a request with this path and query asks for the metadata document. */
-export function asksForMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, path: string): boolean {
-  return path === api.metadataPath && (method === 'GET' || method === 'HEAD')
-}
-
-// `URL` neither encodes, decodes nor replaces any of these characters.
-const PLAIN = /^[\w.~:/?@!$&()*+,;=-]+$/
-
-/** Whether a request with this absolute address asks for the metadata document. */
-export function addressesMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, url: string): boolean {
-  if (api.metadataPath === undefined) return false
-  // Nearly every address ends here. Parsing it would take longer than the whole check of a cached token.
-  if (!url.endsWith(api.metadataPath) && PLAIN.test(url) && !url.includes('/.')) return false
-  const { pathname, search } = new URL(url)
-  return asksForMetadata(api, method, pathname + search)
-}

@@ -3,7 +3,7 @@ import { headerLines } from '../parse/header-lines.ts'
 import type { AccessToken, CallContext, RequestView } from '../pipeline.ts'
 import type { ResourceServer } from '../resource-server.ts'
 import type { Requirement } from '../stages/authorize.ts'
-import { addressesMetadata, type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
+import { type Answer, metadataAnswer, metadataPreflightAnswer, refusalAnswer } from './answer.ts'
 
 /** The rules of one route. */
 export interface Rules<Claims> {
@@ -88,6 +88,23 @@ export function denialAnswer(
   requirement?: Pick<Requirement, 'scopes'>,
 ): Answer | undefined {
   return isDenial(error) ? refusalAnswer(api.challenge(error, { requirement })) : undefined
+}
+
+/** Whether a request with this path and query asks for the metadata document. */
+export function asksForMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, path: string): boolean {
+  return path === api.metadataPath && (method === 'GET' || method === 'HEAD')
+}
+
+// `URL` neither encodes, decodes nor replaces any of these characters.
+const PLAIN = /^[\w.~:/?@!$&()*+,;=-]+$/
+
+/** Whether a request with this absolute address asks for the metadata document. */
+export function addressesMetadata(api: Pick<ResourceServer, 'metadataPath'>, method: string, url: string): boolean {
+  if (api.metadataPath === undefined) return false
+  // Nearly every address ends here. Parsing it would take longer than the whole check of a cached token.
+  if (!url.endsWith(api.metadataPath) && PLAIN.test(url) && !url.includes('/.')) return false
+  const { pathname, search } = new URL(url)
+  return asksForMetadata(api, method, pathname + search)
 }
 
 /** Whether a request is a CORS preflight. @see https://fetch.spec.whatwg.org/#cors-preflight-request */

@@ -2,7 +2,7 @@ import type { CheckedBinding, CheckedResolver, CheckedTiers, Observer, ResolvedI
 import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 import { isAsync } from '../runtime/thenable.ts'
-import { createClock } from '../runtime/clock.ts'
+import { createClock, systemClock } from '../runtime/clock.ts'
 import {
   arrayOf,
   boolean,
@@ -133,7 +133,7 @@ type _AllOptions =
 true satisfies _AllOptions
 
 const clock: Check<() => number> = (value, option) =>
-  value === undefined ? () => Date.now() : createClock(functionOf<() => unknown>()(value, option))
+  value === undefined ? systemClock : createClock(functionOf<() => unknown>()(value, option))
 
 function readInsecureHosts(options: unknown): readonly string[] {
   const hosts = (options as { insecureHosts?: unknown } | null | undefined)?.insecureHosts

@@ -18,6 +18,9 @@ export function createClock(now: () => unknown): () => number {
   }
 }
 
+/** The clock of the runtime. */
+export const systemClock: () => number = () => Date.now()
+
 /** @throws {BearwardError} issuer_unavailable: without a time bearward can check no token, and no token is at fault */
 export function requireTime(nowMs: number): void {
   if (Number.isFinite(nowMs)) return

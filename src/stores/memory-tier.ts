@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { createClock } from '../runtime/clock.ts'
+import { createClock, systemClock } from '../runtime/clock.ts'
 import { functionOf, integerBetween, objectOf, withDefault } from '../options/checks.ts'
 import type { CacheTier } from './cache-tier.ts'
 
@@ -25,7 +25,7 @@ export function memoryTier(options: MemoryTierOptions = {}): CacheTier {
     {
       max: withDefault(1_000, integerBetween(1, 1_000_000)),
       maxCharacters: withDefault(16 * 1024 * 1024, integerBetween(64 * 1024, 1024 * 1024 * 1024)),
-      now: withDefault<() => number>(() => Date.now(), functionOf()),
+      now: withDefault<() => number>(systemClock, functionOf()),
     },
   )
   const clock = createClock(now)

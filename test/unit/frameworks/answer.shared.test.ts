@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { addressesMetadata, asksForMetadata, metadataAnswer, refusalAnswer } from '../../../src/frameworks/answer.ts'
+import { metadataAnswer, refusalAnswer } from '../../../src/frameworks/answer.ts'
+import { addressesMetadata, asksForMetadata } from '../../../src/frameworks/gate.ts'
 
 describe('refusalAnswer', () => {
   const answer = refusalAnswer({
