@@ -32,7 +32,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
   stores: { values: ['runtime', 'parse', 'options'] },
   testing: { types: ['stores'] },
   // The stages, in the order of a request. No stage imports another, and each knows the parts by their contracts alone.
-  'stages/extract': { values: ['errors.ts', 'faults.ts', 'parse'], types: ['pipeline.ts'] },
+  'stages/extract': { values: ['errors.ts', 'faults.ts', 'runtime', 'parse'], types: ['pipeline.ts'] },
   'stages/classify': { values: ['errors.ts', 'parse', 'jws'], types: ['pipeline.ts'] },
   'stages/issuer': {
     values: ['errors.ts', 'faults.ts', 'runtime', 'parse', 'jws', 'options', 'upstream'],

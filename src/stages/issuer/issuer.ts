@@ -9,7 +9,7 @@ import { documentsFingerprint, sourcesFingerprint } from '../../options/fingerpr
 import type { FetchedKeys, IssuerSources, LoadKeys, Services, WantedKeys } from '../../parts.ts'
 import { createKeySet, freshForMs, type KeySet } from './key-set.ts'
 import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
-import { createImportedKeys } from './imported-keys.ts'
+import { createImportedKeys } from '../../jws/imported-keys.ts'
 import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
 /** An issuer's metadata and keys. */

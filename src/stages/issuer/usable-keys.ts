@@ -7,8 +7,8 @@ import { isObject, type JsonObject } from '../../parse/json.ts'
 import type { UsableKeys } from '../../parts.ts'
 import type { KeySnapshot, VerificationKey } from '../../pipeline.ts'
 import { waitTurn } from '../../runtime/turns.ts'
-import { createImportedKeys, type ImportedKeys, type ImportsOfKey } from './imported-keys.ts'
-import { isSoundExponent, isSoundModulus, isSoundPoint } from './weak-keys.ts'
+import { createImportedKeys, type ImportedKeys, type ImportsOfKey } from '../../jws/imported-keys.ts'
+import { isSoundExponent, isSoundModulus, isSoundPoint } from '../../jws/weak-keys.ts'
 
 // A flood of look-alikes must not multiply the work of one token.
 const MAX_TRIED_KEYS = 4

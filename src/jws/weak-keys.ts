@@ -1,4 +1,4 @@
-import { decodeBase64url } from '../../parse/base64url.ts'
+import { decodeBase64url } from '../parse/base64url.ts'
 
 // Keys in use have 65,537. A verification takes time in proportion to the exponent's bits: 60 ms for four keys of 16,384.
 const MAX_EXPONENT_BITS = 32

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { createImportedKeys, type ImportsOfKey } from '../../../../src/stages/issuer/imported-keys.ts'
-import { signingKey } from '../../../fixture/issuer.ts'
+import { createImportedKeys, type ImportsOfKey } from '../../../src/jws/imported-keys.ts'
+import { signingKey } from '../../fixture/issuer.ts'
 
 test('keeps the finished key and never the promise of it, which may die with the request that made it', async () => {
   const { jwk } = await signingKey()
