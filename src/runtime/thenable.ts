@@ -1,12 +1,12 @@
 /**
- * Whether a value has to be awaited, told by what it can do: where somebody replaced the global `Promise`, as zone.js does,
- * what async functions return is an instance of it no more.
+ * Whether a value has to be awaited. It looks for `then`: libraries such as zone.js replace the global `Promise`, and async
+ * functions still return instances of the original one.
  */
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
-/** Whether a function that should have answered at once returned a promise. Its rejection then ends no process. */
+/** Whether a function that must answer at once returned a promise. A rejection of that promise no longer ends the process. */
 export function isAsync(value: unknown): value is PromiseLike<unknown> {
   if (!isThenable(value)) return false
   Promise.resolve(value).catch(() => {})

@@ -16,7 +16,7 @@ export interface Circuit {
   readonly enter: () => void
   readonly succeed: () => void
   readonly fail: () => void
-  /** The request that may have been the probe never reached the endpoint. */
+  /** A request ended that says nothing of the endpoint. If it was the probe, the next request may be one. */
   readonly release: () => void
   /** Milliseconds until the next probe is due; 0 where it is, and while the circuit is closed. */
   readonly remainingMs: () => number

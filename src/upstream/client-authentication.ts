@@ -6,10 +6,10 @@ import { isObject } from '../parse/json.ts'
 import { CannotAsk } from './faults.ts'
 import type { UpstreamRequest } from './messages.ts'
 
-/** A value that stands still, or a function that gives the present one: rotating it needs no restart. */
+/** A fixed value, or a function that returns the present one: then rotating it needs no restart. */
 export type Changing<T> = T | (() => T | Promise<T>)
 
-/** Tells an issuer's endpoint who asks. Made by `clientSecretBasic` and its like. */
+/** Authenticates this API at an issuer's endpoint. Made by `clientSecretBasic` and similar functions. */
 export interface ClientAuthentication {
   /** Name of the method. @see RFC 7591 §2 */
   readonly method: string
@@ -45,10 +45,10 @@ const SIGNING_ALGORITHMS = [
   'Ed25519',
 ]
 
-/** Checks an option that says who asks an endpoint: `'none'`, or a client authentication. */
+/** Checks an option that takes `'none'` or a client authentication. */
 export const clientAuthentication: Check<ClientAuthentication | 'none'> = (value, option) => {
   if (value === 'none' || isClientAuthentication(value)) return value
-  // Never the value itself: it may well be the secret.
+  // Never the value itself: it may be the secret.
   throw misconfigured(
     option,
     value === undefined ? 'nothing' : typeof value,
@@ -158,7 +158,7 @@ export function privateKeyJwt(options: {
   }
 }
 
-/** `tls_client_auth`: the certificate is the caller's `fetch`'s business, as a binding or an agent. @see RFC 8705 §2 */
+/** `tls_client_auth`: the option `fetch` presents the certificate, through a binding or an agent. @see RFC 8705 §2 */
 export function tlsClientAuth(options: { readonly clientId: string }): ClientAuthentication {
   const clientId = text(options.clientId, 'tlsClientAuth().clientId')
   return {
@@ -181,7 +181,7 @@ export function bearerToken(token: Changing<string>): ClientAuthentication {
   }
 }
 
-/** Reads a secret; what is wrong with it is told by its type alone. */
+/** Returns a function that reads the secret. Errors name its type, never its value. */
 function requireSecret(secret: Changing<string>, option: string): () => Promise<string> {
   if (typeof secret === 'string' && secret !== '') return async () => secret
   if (typeof secret !== 'function') {
@@ -227,7 +227,7 @@ function assertion(
       .setProtectedHeader(header)
       .setIssuer(clientId)
       .setSubject(clientId)
-      // The issuer alone: an assertion for several audiences could be passed on to one of them.
+      // The issuer alone: one of several audiences could pass the assertion on to another.
       .setAudience(issuer)
       .setIssuedAt(now)
       .setExpirationTime(now + ASSERTION_SECONDS)

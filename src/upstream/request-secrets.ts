@@ -1,6 +1,6 @@
 import type { UpstreamRequest } from './messages.ts'
 
-// Members and fields that are no secrets, and whose values are words like any other in a message.
+// Members and fields that hold no secrets. Their values may stand in a message.
 const PLAIN_MEMBERS = new Set([
   'client_id',
   'token_type_hint',
@@ -13,8 +13,8 @@ const PLAIN_MEMBERS = new Set([
 const PLAIN_FIELDS = new Set(['accept', 'accept-language', 'content-type', 'user-agent', 'x-github-api-version'])
 
 /**
- * Returns what a request carries that no message may repeat: the credentials in its header fields, in its body and in what
- * its address has beyond `endpoint`, each as it stands on the wire and as its owner knows it.
+ * Returns the secrets of a request, which no message may repeat: the credentials in its header fields, in its body and in the
+ * part of its address beyond `endpoint`, each as the wire carries it and as its owner knows it.
  */
 export function secretsIn({ url, headers, body }: UpstreamRequest, endpoint: string): string[] {
   const found = [...secretsInAddress(url, endpoint), ...secretsInBody(body)]
@@ -35,7 +35,7 @@ function secretsInBody(body: UpstreamRequest['body']): string[] {
   try {
     return textsIn(JSON.parse(body))
   } catch {
-    // A form, or something whose parts nobody knows.
+    // A form, or a body of an unknown kind.
     return /^[^\s<>{}]*$/.test(body) ? secretsInForm(new URLSearchParams(body)) : [body]
   }
 }
@@ -45,7 +45,7 @@ function secretsInForm(form: URLSearchParams): string[] {
   return [...form].filter(([name]) => !PLAIN_MEMBERS.has(name)).map(([name, value]) => (value === '' ? name : value))
 }
 
-/** Every text within a JSON value, save in members that hold no secret. */
+/** Every text within a JSON value, except in members that hold no secret. */
 function textsIn(value: unknown, name = ''): string[] {
   if (typeof value === 'string') return PLAIN_MEMBERS.has(name) ? [] : [value]
   if (typeof value !== 'object' || value === null) return []

@@ -4,10 +4,10 @@ import { Fault } from '../faults.ts'
 import { runWithin, waitWithin } from '../runtime/deadline.ts'
 import { unref } from '../runtime/timer.ts'
 
-/** One load at a time, shared by all who ask while it runs. */
+/** One load at a time, shared by all callers that ask while it runs. */
 export interface SharedLoader<T> {
   /**
-   * Joins the load that runs, or starts one; waits in bounded time.
+   * Joins the load that runs, or starts one. The wait is bounded.
    * @throws what `failed` made of the fault, `LoadAbandoned` or `CallerGone`
    */
   readonly join: (context: CallContext) => Promise<T>
@@ -19,17 +19,17 @@ export interface SharedLoader<T> {
   readonly stop: () => void
 }
 
-/** The load did not end in time, or nobody was left to run it. */
+/** The load did not end in time, or was stopped. */
 export class LoadAbandoned extends Fault {}
 /** The caller's own signal ended its wait; the load goes on. */
 export class CallerGone extends Fault {}
 
 export interface SharedLoad<Loaded, T> {
-  /** Does the work in the request that leads; ends when the signal says so, not when the leader's own does. */
+  /** Does the work in the request that leads. Ends with this signal; the leader's own signal ends only the leader's wait. */
   readonly load: (signal: AbortSignal, leader: CallContext) => Promise<Loaded>
-  /** Called once for each load that ended well and in time: what it returns is what callers get. */
+  /** Called once for each load that succeeds in time. Callers get what it returns. */
   readonly loaded: (loaded: Loaded) => T
-  /** Called once for each load that did not: what it returns is what callers are refused with. */
+  /** Called once for each load that fails. Callers are refused with what it returns. */
   readonly failed: (cause: unknown) => unknown
   readonly timeoutMs: number
   readonly now: () => number
@@ -41,20 +41,20 @@ interface Flight<T> {
   readonly promise: Promise<T>
   readonly controller: AbortController
   startedMs: number
-  /** Counts up while the request that runs the load is alive. */
+  /** Counts up as long as the request that runs the load is alive. */
   beats: number
 }
 
 const BEAT_MS = 200
-// A busy event loop delays beats and this timer alike, and beats fall due first.
+// A busy event loop delays the beats and this timer alike. The beats are due first.
 const PATIENCE_MS = 1000
 
 /**
  * Shares one running load among concurrent callers.
  *
- * In Workers a promise that another request drives may never settle: when that request ends, its I/O and timers end with
- * it. So every follower waits on a timer of its own, and takes the lead when the leader's heart has stopped beating. Where
- * promises cannot be lost, nobody ever takes over, and 10,000 callers make one load.
+ * In Workers a promise that another request drives may never settle: when that request ends, its I/O and timers end with it.
+ * So every follower waits on a timer of its own. When the leader's beats stop, one follower starts the load again. In Node no
+ * promise is lost, no follower ever takes over, and 10,000 callers make one load.
  */
 export function createSharedLoader<Loaded, T = Loaded>({
   load,
@@ -66,19 +66,19 @@ export function createSharedLoader<Loaded, T = Loaded>({
   const maxTurns = 2 * Math.ceil(timeoutMs / PATIENCE_MS) + 2
   let flight: Flight<T> | undefined
   let started = 0
-  /** How the latest load that came to an end ended: its result, never its promise, as that is another request's. */
-  let landed: (Outcome<T> & { readonly number: number }) | undefined
+  /** The outcome of the latest load that ended. Never its promise, which belongs to another request. */
+  let finished: (Outcome<T> & { readonly number: number }) | undefined
   let stopped = false
 
   function lead(context: CallContext): Flight<T> {
     const controller = new AbortController()
     const heart = setInterval(() => own.beats++, BEAT_MS)
-    function land(outcome: () => Outcome<T>): T {
+    function finish(outcome: () => Outcome<T>): T {
       clearInterval(heart)
       if (flight === own) flight = undefined
-      // A load that others gave up may end after the one that took its place: then it brings nothing new.
-      if (!landed || landed.number < own.number) landed = { ...outcome(), number: own.number }
-      return valueOf(landed)
+      // A load that was given up may end after the load that replaced it. Then its outcome is not used.
+      if (!finished || finished.number < own.number) finished = { ...outcome(), number: own.number }
+      return valueOf(finished)
     }
     unref(heart)
     const promise = runWithin((signal) => load(signal, context), {
@@ -87,20 +87,20 @@ export function createSharedLoader<Loaded, T = Loaded>({
         throw new LoadAbandoned(`no answer within ${timeoutMs} ms`)
       },
       signal: controller.signal,
-      // Whoever waits has a timer of its own; the leader's must not keep an idle process alive.
+      // Every caller that waits has a timer of its own. This one must not keep an idle process alive.
       keepsAlive: false,
     }).then(
-      (result) => land(() => outcomeOf(() => loaded(result))),
-      (cause: unknown) => land(() => faultOf(failed(cause))),
+      (result) => finish(() => outcomeOf(() => loaded(result))),
+      (cause: unknown) => finish(() => faultOf(failed(cause))),
     )
     const own: Flight<T> = { number: ++started, promise, controller, startedMs: now(), beats: 0 }
     flight = own
-    // Marks the promise as handled, in case that nobody follows it to its end.
+    // Marks the promise as handled: all callers may leave before it ends.
     const settled = promise.then(ignore, ignore)
     try {
       context.waitUntil?.(settled)
     } catch {
-      // A waitUntil that was torn off its context: the load goes on without it.
+      // `waitUntil` was called without its context. The load goes on without it.
     }
     return own
   }
@@ -108,9 +108,9 @@ export function createSharedLoader<Loaded, T = Loaded>({
   function busy(): boolean {
     if (!flight) return false
     const nowMs = now()
-    // What began while there was no time counts from when there is one.
+    // A load that began while the clock told no time counts from the first time that it tells.
     if (Number.isNaN(flight.startedMs)) flight.startedMs = nowMs
-    // Without a time a load that runs is not overdue: a second one beside it would be one for every caller.
+    // While the clock tells no time, no load is overdue: else every caller would start one.
     return !(Math.abs(nowMs - flight.startedMs) > timeoutMs + PATIENCE_MS)
   }
 
@@ -119,9 +119,9 @@ export function createSharedLoader<Loaded, T = Loaded>({
       const startedBefore = started
       for (let turn = 0; turn < maxTurns; turn++) {
         if (stopped) throw new LoadAbandoned('closed')
-        // Of those whose leader was lost, one leads again; who notices later takes what that one got.
-        if (!busy() && landed && landed.number > startedBefore) return valueOf(landed)
-        // One that is overdue is lost, even if everybody's patience was too short to notice by its beats.
+        // When a leader is lost, one follower takes over; later followers use its result.
+        if (!busy() && finished && finished.number > startedBefore) return valueOf(finished)
+        // An overdue load is lost, even if no follower has waited long enough to see that its beats stopped.
         const followed = flight && busy() ? flight : lead(context)
         const seen = followed.beats
         const result = await waitWithin(followed.promise, patience(context))
@@ -164,7 +164,7 @@ function valueOf<T>(outcome: Outcome<T>): T {
 
 const pending = Symbol('pending')
 
-/** How long a caller waits before it looks whether the leader is alive, on a timer of its own request. */
+/** A caller waits that long, on a timer of its own request, before it checks whether the leader is alive. */
 function patience({ signal }: CallContext) {
   return { ms: PATIENCE_MS, late: (): typeof pending => pending, signal, gone: leave }
 }

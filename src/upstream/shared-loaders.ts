@@ -2,19 +2,19 @@ import type { CallContext } from '../pipeline.ts'
 import { Fault } from '../faults.ts'
 import { createSharedLoader, type SharedLoad, type SharedLoader } from './shared-loader.ts'
 
-/** One load at a time for each key, shared by all who ask for that key while it runs. */
+/** One load at a time for each key, shared by all callers that ask for that key while it runs. */
 export interface SharedLoaders<T> {
   /** @throws as `SharedLoader.join`; `TooManyLoads` */
   readonly join: (key: string, context: CallContext) => Promise<T>
-  /** Later callers do not join what runs for this key now. */
+  /** Later callers do not join the load that runs for this key now. */
   readonly forget: (key: string) => void
   readonly forgetAll: () => void
-  /** Whether a load runs, be it one that nobody joins any more. */
+  /** Whether any load runs, a forgotten one too. */
   readonly busy: () => boolean
   readonly stop: () => void
 }
 
-/** More keys are being loaded than may be. */
+/** As many keys are being loaded as `max` allows. */
 export class TooManyLoads extends Fault {}
 
 export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>, 'timeoutMs' | 'now'> {
@@ -28,10 +28,10 @@ export interface SharedLoadsByKey<Loaded, T> extends Pick<SharedLoad<Loaded, T>,
 export function createSharedLoaders<Loaded, T = Loaded>(settings: SharedLoadsByKey<Loaded, T>): SharedLoaders<T> {
   const { load, loaded, failed, max } = settings
   const running = new Map<string, SharedLoader<T>>()
-  /** Those that run on for who waits for them, and whom nobody joins any more. */
+  /** Loads that run on for callers that wait already. Nobody joins them any more. */
   const forgotten = new Set<SharedLoader<T>>()
 
-  /** In Workers a load ends without an answer when its request does; lost ones must not use up the bound. */
+  /** In Workers a load vanishes with its request. Lost loads must not use up the bound. */
   function dropLost(): void {
     for (const [key, loader] of running) if (!loader.busy()) running.delete(key)
   }

@@ -14,7 +14,7 @@ export interface Verdict {
   readonly refused?: BearwardError | undefined
 }
 
-/** Keeps verdicts by the whole token. Refusals live in a part of their own, so that junk cannot push out good tokens. */
+/** Caches verdicts by the whole token. Refusals have a cache of their own, so that junk cannot push out good tokens. */
 export interface VerdictCache {
   /** Returns a verdict that is young enough: an accepted one up to `lifeMs`, a refusal up to ten seconds. */
   readonly get: (token: string, terms: string, lifeMs: number) => Verdict | undefined
@@ -24,7 +24,7 @@ export interface VerdictCache {
   readonly isNews: (token: string, verdict: Verdict) => boolean
   /** Keeps another process's verdict where it is newer than the one that is kept: while the endpoint is down it may serve. */
   readonly keepStale: (token: string, verdict: Verdict, epoch: number) => void
-  /** To be read before an issuer is asked whose answer is to be kept. */
+  /** Read it before the issuer is asked, and hand it to `set` with the verdict. */
   readonly epoch: () => number
   /** Whether a token was forgotten since `epoch`. */
   readonly wasForgotten: (token: string, epoch: number) => boolean

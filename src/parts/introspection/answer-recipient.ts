@@ -11,8 +11,8 @@ interface Answering {
 }
 
 /**
- * Checks that a token which is not verified here is an access token for this resource, as far as the issuer's answer tells.
- * Where it does not tell, the options `audience: 'assumed'` and `tokens: 'access-only'` fill the gap, each its own.
+ * Checks that a token which is not verified here is an access token for this resource, according to the issuer's answer. Where the
+ * answer names no audience, the option `audience: 'assumed'` fills the gap; where it names no kind, `tokens: 'access-only'` does.
  *
  * @throws {BearwardError} audience_mismatch, client_refused, token_type_wrong
  */
@@ -23,9 +23,9 @@ export function requireMeantForUs(token: AccessToken, { issuer, settings }: Answ
     throw new BearwardError('audience_mismatch', describeGap(token, { issuer, settings }))
   }
   requireRecipient(token, { ...issuer, audience: null })
-  // Without an audience nothing else tells an access token from a refresh token.
+  // Without an audience only its kind tells an access token from a refresh token.
   if (namesAccessToken(token.claims)) return
-  // An option fills an absence. It never outvotes a `typ` of another kind.
+  // The option fills a gap. It does not overrule a `typ` of another kind.
   if (settings.accessTokensOnly && !hasType(token)) return
   throw new BearwardError('token_type_wrong', describeGap(token, { issuer, settings }))
 }
@@ -35,7 +35,7 @@ export function requireNotForOthers(token: AccessToken, issuer: Issuer): void {
   if (token.audience.length > 0) requireRecipient(token, { ...issuer, clients: undefined })
 }
 
-/** Says what the answer lacks, and every setting that it takes: one after the other, they send an operator in a circle. */
+/** Names what the answer lacks, and at once every setting that it takes: an operator should not meet them one by one. */
 function describeGap(token: AccessToken, { issuer, settings }: Answering): string {
   const { identifier, audience, clients } = issuer
   const isNamed = namesAccessToken(token.claims)

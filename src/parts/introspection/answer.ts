@@ -9,15 +9,15 @@ import { FOREIGN_MEMBERS, FOREIGN_TOKEN_NAMES, FOREIGN_TYPES } from '../../token
 
 const ACCESS_USES = ['access', 'access_token']
 
-/** When an answer came, and how far the issuer's clock may be off. */
+/** When an answer came, and by how much the issuer's clock may differ. */
 interface AnswerClock {
   readonly nowMs: number
   readonly toleranceSeconds: number
 }
 
 /**
- * Reads an introspection answer as an access token. Only the boolean `true` is active: refresh and ID tokens are active too,
- * and refused wherever the answer lets one tell. The clock is checked for `exp` alone.
+ * Reads an introspection answer as an access token. Only the boolean `true` is active. Refresh and ID tokens are active too: they
+ * are refused wherever the answer tells their kind. Of the times only `exp` is checked.
  *
  * @throws {UselessAnswer} for an answer that breaks the rules
  * @throws {BearwardError} token_inactive, token_expired, token_type_wrong, issuer_untrusted, binding_mismatch
@@ -58,14 +58,14 @@ function readClaims(
 }
 
 /**
- * Checks `exp` before all else, so that an expired token is refused and that refusal cached. Some servers answer `exp: 0` and
- * a later `iat` for a token that never expires; taken for a malformed answer, that would be an outage at every request.
+ * Checks `exp` first, so that the refusal of an expired token is cached. Some servers answer `exp: 0` and a later `iat` for a
+ * token that never expires. Read as a malformed answer, that would be an outage at every request.
  */
 function requireUnexpired({ exp, iat }: JsonObject, { nowMs, toleranceSeconds }: AnswerClock): void {
-  // Any number that is past, however far: some servers answer with the least that they know.
+  // Any number in the past counts: some servers answer with the least number that they know.
   if (typeof exp !== 'number' || exp > Number.MAX_SAFE_INTEGER) return
   const isSound = iat === undefined || iat === null || (isTime(iat) && iat <= exp)
-  // Clocks that differ explain an `exp` just past, but no `exp` before `iat`.
+  // Different clocks explain an `exp` just past. They do not explain an `exp` before `iat`.
   requireTimely({ expiresAtSeconds: exp }, undefined, nowMs, isSound ? toleranceSeconds : 0)
 }
 
@@ -89,8 +89,8 @@ function requireAccessToken(answer: JsonObject): void {
 }
 
 /**
- * Whether an answer says of itself that it speaks of an access token. Refresh tokens are active as well, and some servers tell
- * them apart by nothing but what they leave out.
+ * Whether an answer names its token as an access token. Refresh tokens are active as well, and some servers mark them only by
+ * leaving members out.
  */
 export function namesAccessToken({ token_type: type, token_use: use, typ }: JsonObject): boolean {
   return isOneOf(type, ['bearer', 'dpop']) || isOneOf(use, ACCESS_USES) || isOneOf(typ, ['bearer', 'at+jwt'])
@@ -118,20 +118,20 @@ function wrongType(message: string): BearwardError {
 /**
  * Checks that the answer about a JWT speaks of the same token as the JWT itself.
  *
- * @throws {BearwardError} issuer_unavailable: an issuer that contradicts itself is not to be relied on
+ * @throws {BearwardError} issuer_unavailable: the issuer contradicts itself
  */
 export function requireAgreement(jwt: AccessToken<unknown>, answer: AccessToken, { identifier }: Issuer): void {
   const pairs = [
-    // An empty `sub` is absent elsewhere. Here it would let an issuer take the subject of a JWT away unseen.
+    // Elsewhere an empty `sub` counts as absent. Here it would hide that the issuer took the JWT's subject away.
     ['sub', jwt.subject, answer.claims['sub'] ?? undefined],
     ['client_id', jwt.clientId, answer.clientId],
     ['exp', jwt.expiresAtSeconds, answer.expiresAtSeconds],
     ['cnf.jkt', jwt.confirmation?.jkt, answer.confirmation?.jkt],
     ['cnf.x5t#S256', jwt.confirmation?.['x5t#S256'], answer.confirmation?.['x5t#S256']],
   ] as const
-  for (const [name, said, answered] of pairs) {
-    if (said === undefined || answered === undefined || said === answered) continue
-    // Neither value is repeated: an endpoint may answer with the token, or with our own secret.
+  for (const [name, inJwt, inAnswer] of pairs) {
+    if (inJwt === undefined || inAnswer === undefined || inJwt === inAnswer) continue
+    // The message repeats neither value: an endpoint may answer with the token, or with our own secret.
     const detail = `issuer "${identifier}" answers with a \`${name}\` that contradicts the token's own`
     throw new BearwardError('issuer_unavailable', detail)
   }

@@ -7,14 +7,14 @@ import { CannotAsk, UselessAnswer } from '../../upstream/faults.ts'
 import type { UpstreamRequest, UpstreamResponse } from '../../upstream/messages.ts'
 
 /**
- * How to ask an endpoint about a token, and how to read its answer. RFC 7662 is one; implement another for an endpoint that
- * speaks otherwise.
+ * How to ask an endpoint about a token, and how to read its answer. RFC 7662 is the default. Implement another for an endpoint
+ * with a protocol of its own.
  */
 export interface IntrospectionDialect {
   readonly name: string
-  /** Where to ask, for services that have one address. The option `endpoint` wins. */
+  /** The endpoint's address, for services that have only one. The option `endpoint` overrules it. */
   readonly endpoint?: string
-  /** Scopes that a scope of this service brings along. */
+  /** The scopes that a scope of this service implies. */
   readonly implies?: Readonly<Record<string, readonly string[]>>
   /** Builds the request, without the client's credentials. */
   readonly request: (
@@ -22,8 +22,8 @@ export interface IntrospectionDialect {
     context: { readonly endpoint: string; readonly clientId: string | undefined },
   ) => UpstreamRequest
   /**
-   * Reads the answer as RFC 7662 claims: `{ active: false }`, or `{ active: true, … }`. Anything it throws, and an answer
-   * without a boolean `active`, is the issuer's fault and refuses the token with `issuer_unavailable`.
+   * Reads the answer as RFC 7662 claims: `{ active: false }`, or `{ active: true, … }`. If it throws, or returns no boolean
+   * `active`, the issuer is at fault: the token is refused with `issuer_unavailable`.
    */
   readonly read: (response: UpstreamResponse) => JsonObject
 }

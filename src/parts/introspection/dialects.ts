@@ -40,7 +40,7 @@ export function googleTokenInfo(): IntrospectionDialect {
     }),
     read(response) {
       const answer = requireJson(response)
-      // An expired, revoked or foreign token: 400 with an error that is named or only described.
+      // For an expired, revoked or foreign token Google answers 400, and names the error or only describes it.
       const refused = answer['error'] === 'invalid_token' || answer['error_description'] === 'Invalid Value'
       if (response.status === 400 && refused) return { active: false }
       if (response.status !== 200) throw new UselessAnswer(describeError(response))
@@ -81,7 +81,7 @@ export function githubTokenCheck(options: {
       headers: new Headers({
         Accept: 'application/vnd.github+json',
         'Content-Type': 'application/json',
-        // GitHub refuses requests that do not say who they are.
+        // GitHub refuses requests without a user agent.
         'User-Agent': 'bearward',
         'X-GitHub-Api-Version': '2022-11-28',
       }),
@@ -90,7 +90,7 @@ export function githubTokenCheck(options: {
     read(response) {
       if (response.status === 404) return { active: false }
       if (response.status !== 200) throw new UselessAnswer(describeError(response))
-      // Member by member: the answer repeats the token itself.
+      // Only these members: the answer repeats the token itself.
       const { app, user, scopes, created_at: createdAt, expires_at: expiresAt } = requireJson(response)
       const issuedTo = isObject(app) ? (app['client_id'] as Json) : undefined
       if (issuedTo !== clientId) throw new UselessAnswer('it speaks of a token of another app')
@@ -126,10 +126,10 @@ const GITHUB_SCOPES: Readonly<Record<string, readonly string[]>> = {
   'write:discussion': ['read:discussion'],
 }
 
-// RFC 9701 §5: what a client gets that is registered for signed answers.
+// RFC 9701 §5: the answer to a client that is registered for signed answers.
 const SIGNED = 'application/token-introspection+jwt'
 
-/** The strict JSON object of an answer. @throws {UselessAnswer} where it is none */
+/** Returns the strict JSON object of an answer. @throws {UselessAnswer} */
 function requireJson({ headers, body }: UpstreamResponse): JsonObject {
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase() ?? ''
   if (!/^application\/(?:[a-z0-9.+-]+\+)?json$/.test(type))
@@ -141,7 +141,7 @@ function requireJson({ headers, body }: UpstreamResponse): JsonObject {
   return object
 }
 
-/** Names status and OAuth error code; nothing else of an error's body is repeated. */
+/** Names the status and the OAuth error code, and nothing else of an error's body. */
 export function describeError({ status, headers, body }: UpstreamResponse): string {
   const type = headers.get('content-type') ?? ''
   const error = type.includes('json') ? parseStrictObject(body)?.['error'] : undefined
@@ -150,7 +150,7 @@ export function describeError({ status, headers, body }: UpstreamResponse): stri
   return `it answered with status ${status}${code}${hint}`
 }
 
-// What these say is about us, never about the token.
+// These statuses are about our own client, never about the token.
 const HINTS: ReadonlyMap<number, string> = new Map([
   [401, ': it refuses our own client. Look at `introspection.auth`: method, client id and secret'],
   [403, ': our own client may not introspect. Permit it at the issuer'],

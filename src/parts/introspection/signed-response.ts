@@ -12,7 +12,7 @@ import { describeError, rfc7662 } from './dialects.ts'
 const MEDIA_TYPE = 'application/token-introspection+jwt'
 const ENCRYPTED =
   'its answer is encrypted, which is not read: register this client without `introspection_encrypted_response_alg`'
-// An answer is made for the request it answers; more age than this means that somebody kept it.
+// An answer is made for one request. An older one was kept and sent again.
 const MAX_AGE_SECONDS = 60
 
 /** Asks for a signed answer. The body is read by `readSignedResponse`. @see RFC 9701 §4 */
@@ -23,14 +23,15 @@ export const rfc9701Request: IntrospectionDialect['request'] = (token, context) 
 }
 
 export interface SignedResponseSettings {
-  /** Whom the answer may name as its audience: this resource, or the client that asked. */
+  /** The audiences that the answer may name: this resource, or the client that asked. */
   readonly audience: readonly string[]
   readonly nowMs: number
   readonly clockToleranceSeconds: number
 }
 
 /**
- * Verifies a signed answer and returns the answer in it. An unsigned one is refused: who can strip a signature could forge.
+ * Verifies a signed answer and returns the answer in it. An unsigned answer is refused: an attacker that strips a signature can
+ * forge the answer too.
  *
  * @throws {UselessAnswer}
  * @throws {BearwardError} issuer_unavailable, where the issuer's keys cannot be had
@@ -58,7 +59,7 @@ export async function readSignedResponse(
     payload = jwt.claims
   } catch (cause) {
     if (!(cause instanceof BearwardError) || cause.code === 'issuer_unavailable') throw cause
-    // Not in its own words: the header and the claims of an answer that nobody signed may repeat the token.
+    // Only the code: the header and the claims of an unsigned answer may repeat the token.
     throw new UselessAnswer(`its signed answer is not valid (${cause.code})`)
   }
   requireRecipientAndFreshness(payload, settings)
