@@ -9,8 +9,8 @@ import { readAnswer } from './answer.ts'
 import { requireMeantForUs, requireNotForOthers } from './answer-recipient.ts'
 import type { AskedIssuer, Purpose } from './asked-issuer.ts'
 
-/** What is judged: an issuer's answer about a token. */
-export interface JudgedAnswer extends SharedAnswerData {
+/** An issuer's answer about a token, and when it came. */
+interface JudgedAnswer extends SharedAnswerData {
   readonly answeredMs: number
   /** What no refusal may repeat. */
   readonly secrets: readonly string[]
