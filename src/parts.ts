@@ -176,8 +176,8 @@ export interface RunningTiers {
   readonly spread: number | undefined
   /** Makes a loader that reads the tiers first, then calls `fetchKeys` and shares the result. */
   readonly shareKeys: (fetchKeys: FetchKeys, sharing: KeySharing) => LoadKeys
-  /** Returns one issuer's metadata in the tiers; `undefined` where no tier holds metadata. */
-  readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
+  /** Makes a loader of metadata that reads the tiers first, and shares the metadata that the issuer's own loader fetched. */
+  readonly shareMetadata: (fetchMetadata: LoadMetadata, sharing: MetadataSharing) => LoadMetadata
   /** Answers about tokens; `undefined` where no tier holds answers. The server itself calls `forget` and `forgetAll`. */
   readonly answers: SharedAnswers | undefined
 }
@@ -251,22 +251,39 @@ export interface KeySharing {
   readonly freshForMs: (maxAgeSeconds: number | undefined, refreshMs: number) => number
 }
 
-/** The services of the issuer stage for shared metadata. */
-export interface MetadataSharing<T> {
-  /** Equal for issuers that fetch the same metadata in the same way. */
-  readonly fingerprint: string
-  readonly timeoutMs: number
-  /** Reads data from any writer. @throws where this issuer's addresses could not have sent it */
-  readonly parse: (data: JsonObject) => T
-  readonly suffices: (entry: SharedEntry<T>) => boolean
+/** Metadata from one address. */
+export interface PublishedMetadata {
+  readonly url: string
+  readonly document: JsonObject
+  /** Set where another process fetched it. */
+  readonly fetchedMs?: number
 }
 
-/** The metadata of one issuer in the shared tiers. */
-export interface SharedMetadata<T> {
-  /** Returns the first entry that suffices, else the newest. Never rejects. */
-  readonly read: (context: CallContext) => Promise<SharedEntry<T> | undefined>
-  /** Writes in the background. */
-  readonly write: (value: T, writing: SharedWriting, context: CallContext) => void
+/** A request for metadata in place of the cached. */
+export interface WantedMetadata {
+  /** When the cached metadata was fetched; `undefined` where none is cached. */
+  readonly heldSinceMs: number | undefined
+  /** Receives stale metadata from another process. It serves only if the load fails. */
+  readonly adopt: (older: PublishedMetadata) => void
+}
+
+/** Loads the metadata. `leader`: the context of the request that started the load. */
+export type LoadMetadata = (
+  wanted: WantedMetadata,
+  signal: AbortSignal,
+  leader: CallContext,
+) => Promise<PublishedMetadata>
+
+/** The services of the issuer stage for shared metadata. */
+export interface MetadataSharing {
+  /** Equal for issuers that fetch the same metadata in the same way. */
+  readonly fingerprint: string
+  readonly freshMs: number
+  readonly maxStaleMs: number
+  readonly timeoutMs: number
+  readonly now: () => number
+  /** Reads data from any writer. @throws where this issuer's addresses could not have sent it */
+  readonly parse: (data: JsonObject) => PublishedMetadata
 }
 
 /** An issuer's answer about a token, and its size. */

@@ -27,7 +27,6 @@ export interface FetchSettings {
   readonly insecureHosts: readonly string[]
   /** Whether the address may be on this machine. */
   readonly loopback: boolean
-  readonly maxBytes: number
   /** Accepted media types; empty for any. */
   readonly mediaTypes: readonly string[]
   /** The members to read. */
@@ -36,15 +35,16 @@ export interface FetchSettings {
 }
 
 // Real documents are smaller. One of 512 KiB takes a few milliseconds to read.
+const MAX_BYTES = 512 * 1024
 const LARGE_BYTES = 64 * 1024
 
 /**
- * Fetches members of one JSON object. Follows no redirect, reads no more than `maxBytes`, and accepts only status 200.
+ * Fetches members of one JSON object. Follows no redirect, reads no more than 512 KiB, and accepts only status 200.
  *
  * @throws {UpstreamFault}
  */
 export async function fetchDocument(url: string, settings: FetchSettings): Promise<FetchedDocument> {
-  const { mediaTypes, maxBytes, members } = settings
+  const { mediaTypes, members } = settings
   requireEndpoint(url, settings)
   const response = await request(url, settings)
   const { status, headers } = response
@@ -62,11 +62,11 @@ export async function fetchDocument(url: string, settings: FetchSettings): Promi
   }
   let bytes: Uint8Array | undefined
   try {
-    bytes = await readBytes(response.body, maxBytes)
+    bytes = await readBytes(response.body, MAX_BYTES)
   } catch (fault) {
     throw new UpstreamFault(`${shown(url)} broke off its answer: ${describeFailure(fault, url)}`)
   }
-  if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${maxBytes} bytes`)
+  if (!bytes) throw new UpstreamFault(`${shown(url)} answered with more than ${MAX_BYTES} bytes`)
   if (bytes.length > LARGE_BYTES) await waitTurn()
   return { ...readObject(url, bytes, members), maxAgeSeconds: maxAge(headers) }
 }

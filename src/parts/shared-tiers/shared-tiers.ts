@@ -46,7 +46,8 @@ export function sharedTiers(tiers: readonly CacheTier[], options: SharedTiersOpt
             spread: cache.holds('keys') ? SPREAD : undefined,
             shareKeys: (fetchKeys, sharing) =>
               cache.holds('keys') ? createSharedKeys(cache, fetchKeys, sharing) : fetchKeys,
-            shareMetadata: (sharing) => (cache.holds('metadata') ? createSharedMetadata(cache, sharing) : undefined),
+            shareMetadata: (fetchMetadata, sharing) =>
+              cache.holds('metadata') ? createSharedMetadata(cache, fetchMetadata, sharing) : fetchMetadata,
             answers: cache.holds('answer') ? createSharedAnswers(cache, { now }) : undefined,
           }
         },

@@ -8,18 +8,18 @@ import { fetchDocument, UpstreamFault } from '../../upstream/fetch-document.ts'
 import { documentsFingerprint, sourcesFingerprint } from '../../options/fingerprint.ts'
 import type { FetchedKeys, IssuerSources, LoadKeys, Services, WantedKeys } from '../../parts.ts'
 import { createKeySet, freshForMs, type KeySet } from './key-set.ts'
-import { createMetadataSource, MAX_DOCUMENT_BYTES, type MetadataSource } from './metadata.ts'
+import { createMetadataCache, type MetadataCache } from './metadata.ts'
 import { createImportedKeys } from '../../jws/imported-keys.ts'
 import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
 /** An issuer's metadata and keys. */
 export interface Sources extends IssuerSources {
-  readonly metadata: MetadataSource
+  readonly metadata: MetadataCache
   readonly keys: KeySet
 }
 
 export function createSources(issuer: IssuerSettings, settings: Settings, { tiers }: Services): Sources {
-  const metadata = createMetadataSource(issuer, {
+  const metadata = createMetadataCache(issuer, {
     ...settings,
     tiers,
     loopback: true,
@@ -46,38 +46,28 @@ export function createIssuer(
   { fingerprint, metadata, keys }: Sources,
   services: Services,
 ): TrackedIssuer {
-  const { identifier, audience, clients, algorithms, profile, local, verifiesJwts, introspection } = settings
-  async function requireMetadata(member: string, context: CallContext): Promise<void> {
-    let document: Record<string, unknown>
-    try {
-      document = await metadata.getSparingly(context)
-    } catch (cause) {
-      throw unready(cause)
-    }
-    if (typeof document[member] !== 'string') throw unready(new UpstreamFault(`its metadata names no \`${member}\``))
-  }
+  const { identifier, verifiesJwts, introspection } = settings
 
-  function unready(cause: unknown): BearwardError {
-    const detail = `issuer "${identifier}" cannot be asked about tokens: ${describeFault(cause)}`
-    const retryAfterSeconds = Math.max(1, Math.ceil(metadata.restMs() / 1000))
-    return new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
+  async function requireEndpoint(member: string, context: CallContext): Promise<void> {
+    try {
+      const document = await metadata.getSparingly(context)
+      if (typeof document[member] !== 'string') throw new UpstreamFault(`its metadata names no \`${member}\``)
+    } catch (fault) {
+      const detail = `issuer "${identifier}" cannot be asked about tokens: ${describeFault(fault)}`
+      const retryAfterSeconds = metadata.retryAfterSeconds()
+      throw new BearwardError('issuer_unavailable', detail, { retryAfterSeconds })
+    }
   }
 
   return {
-    identifier,
-    audience,
-    clients,
-    algorithms,
-    profile,
+    ...settings,
     sources: fingerprint,
-    local,
-    verifiesJwts,
     introspection: introspection?.start(services),
     keys,
     metadata: metadata.get,
     async ready(context) {
       if (verifiesJwts || introspection?.needsKeys) await keys.current(context)
-      else if (introspection?.needsMember !== undefined) await requireMetadata(introspection.needsMember, context)
+      else if (introspection?.needsMember !== undefined) await requireEndpoint(introspection.needsMember, context)
     },
     state: () => ({ issuer: identifier, ...keys.state() }),
     stop() {
@@ -89,7 +79,7 @@ export function createIssuer(
 
 function keyLoader(
   issuer: IssuerSettings,
-  metadata: MetadataSource,
+  metadata: MetadataCache,
   settings: Settings,
   tiers: Services['tiers'],
 ): LoadKeys {
@@ -107,26 +97,24 @@ function keyLoader(
 
   async function fetchKeys({ previous }: WantedKeys, signal: AbortSignal, leader: CallContext): Promise<FetchedKeys> {
     try {
-      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUndoubted({ ...leader, signal }))
+      const url = keys.from === 'url' ? keys.url : jwksUriOf(await metadata.getUpdated({ ...leader, signal }))
       const { document, leftOut, maxAgeSeconds } = await fetchDocument(url, {
         fetch: settings.fetch,
         insecureHosts: settings.insecureHosts,
-        // Where the operator said so, anywhere; where the metadata says so, not on this machine unless the issuer is.
+        // Only the operator may place keys on this machine, directly or with the issuer; the metadata alone may not.
         loopback: keys.from === 'url' || local,
         signal,
-        maxBytes: MAX_DOCUMENT_BYTES,
-        // Key sets are served under many media types, and what is not a key set does not parse as one.
+        // Issuers serve key sets under many media types. Only a key set parses as one.
         mediaTypes: [],
         members: ['keys'],
       })
       const usable = await usableKeys(document, algorithms, previous, leftOut, imports)
-      // Nothing is left at this address: perhaps the keys have moved.
-      if (usable.keys.length === 0) metadata.doubt()
-      return { ...usable, maxAgeSeconds, document }
-    } catch (cause) {
       // The keys may have moved: look up their address again next time.
-      metadata.doubt()
-      throw cause
+      if (usable.keys.length === 0) metadata.markOutdated()
+      return { ...usable, maxAgeSeconds, document }
+    } catch (fault) {
+      metadata.markOutdated()
+      throw fault
     }
   }
 
@@ -143,6 +131,6 @@ function keyLoader(
 
 function jwksUriOf(metadata: Record<string, unknown>): string {
   const uri = metadata['jwks_uri']
-  if (typeof uri !== 'string') throw new UpstreamFault(`its metadata holds no \`jwks_uri\` (it is ${quote(uri)})`)
+  if (typeof uri !== 'string') throw new UpstreamFault(`its metadata has no \`jwks_uri\` (it is ${quote(uri)})`)
   return uri
 }

@@ -24,7 +24,6 @@ function attempt(
     fetch,
     insecureHosts: [],
     loopback: true,
-    maxBytes: LIMIT,
     mediaTypes: ['application/json'],
     members: ['a', 'issuer', 'keys'],
     signal: new AbortController().signal,

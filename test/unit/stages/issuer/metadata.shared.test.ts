@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { introspect } from '../../../../src/entry-points/index.ts'
-import { createMetadataSource, type MetadataSource } from '../../../../src/stages/issuer/metadata.ts'
+import { createMetadataCache, type MetadataCache } from '../../../../src/stages/issuer/metadata.ts'
 import { parseIssuer } from '../../../../src/options/issuer.ts'
 import {
   type FakeUpstream,
@@ -19,7 +19,7 @@ const OPENID = `${ISSUER}/.well-known/openid-configuration`
 const HOUR_MS = 3_600_000
 
 interface Bench {
-  readonly source: MetadataSource
+  readonly source: MetadataCache
   readonly upstream: FakeUpstream
   readonly clock: { ms: number }
   readonly stale: unknown[]
@@ -32,7 +32,7 @@ function bench(issuer: Record<string, unknown> = {}): Bench {
   const clock = { ms: NOW_MS }
   const stale: unknown[] = []
   const parsed = parseIssuer({ issuer: ISSUER, ...issuer }, 'issuers[0]', { audience: new Set('a'), insecureHosts: [] })
-  const source = createMetadataSource(parsed, {
+  const source = createMetadataCache(parsed, {
     tiers: undefined,
     fetch: upstream.fetch,
     insecureHosts: [],
@@ -136,8 +136,8 @@ describe('where it is looked for', () => {
     upstream.answers.delete(OPENID)
     upstream.answers.set(OAUTH, answer(ISSUER, { jwks_uri: `${ISSUER}/moved` }))
     upstream.calls.length = 0
-    source.doubt()
-    expect((await source.getUndoubted({}))['jwks_uri']).toBe(`${ISSUER}/moved`)
+    source.markOutdated()
+    expect((await source.getUpdated({}))['jwks_uri']).toBe(`${ISSUER}/moved`)
     expect(upstream.calls).toEqual([OPENID, OAUTH])
   })
 })
@@ -357,7 +357,7 @@ describe('age', () => {
     const { source, upstream } = bench()
     upstream.answers.set(OAUTH, answer())
     await source.get({})
-    source.doubt()
+    source.markOutdated()
     await source.get({})
     await source.get({})
     expect(upstream.calls).toHaveLength(2)
