@@ -20,6 +20,8 @@ export interface Circuit {
   readonly release: () => void
   /** Milliseconds until the next probe is due; 0 where it is, and while the circuit is closed. */
   readonly remainingMs: () => number
+  /** The same in whole seconds, at least 1, for callers that are refused. */
+  readonly retryAfterSeconds: () => number
 }
 
 const FAILURES_TO_OPEN = 5
@@ -44,6 +46,7 @@ export function createCircuit(now: () => number, probeMs: number): Circuit {
 
   return {
     remainingMs: pause.remainingMs,
+    retryAfterSeconds: pause.retryAfterSeconds,
     release: () => (probeSinceMs = undefined),
     check,
     enter() {

@@ -79,7 +79,7 @@ export function createGuardedEndpoint(
 
     retryAfterSeconds(fault) {
       const asked = isA(fault, UselessAnswer) ? fault.retryAfterSeconds : undefined
-      return asked ?? Math.max(1, Math.ceil(circuit.remainingMs() / 1000))
+      return asked ?? circuit.retryAfterSeconds()
     },
 
     longestMs: maxWaitMs + tiersMs + timeoutMs,
