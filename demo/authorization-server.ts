@@ -5,20 +5,20 @@ import { exportJWK, generateKeyPair } from 'jose'
 import { Provider, type ClientMetadata, type Configuration } from 'oidc-provider'
 import { closeServer, listen } from './ports.ts'
 
-/** The API that the samples protect. It is a name, not an address: both samples answer for it. */
+/** The identifier of the API that both samples serve. It is a name, not an address. */
 export const ordersResource = 'https://orders.example'
 
 /** Another API of the same authorization server, whose tokens the samples must refuse. */
 export const billingResource = 'https://billing.example'
 
-/** Where the authorization code is sent. Nothing listens there: the demo's browser reads the redirect itself. */
+/** The redirect address. Nothing listens there: the demo's browser reads the redirect itself. */
 export const redirectUri = 'http://127.0.0.1/callback'
 
 const confidential = { token_endpoint_auth_method: 'client_secret_basic' } as const
 const machine = { ...confidential, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] } as const
 const native = { application_type: 'native', token_endpoint_auth_method: 'none' } as const
 
-/** Who asks for tokens. Each differs from the others by what a resource server can observe of it. */
+/** The clients. A resource server can observe how each differs from the others. */
 export const clients = {
   /** A nightly job: reads and writes orders on its own behalf. */
   job: { client_id: 'nightly-job', client_secret: 'nightly-job-secret-of-the-demo' },
@@ -38,7 +38,7 @@ export const clients = {
   portal: { client_id: 'partner-portal', client_secret: 'partner-portal-secret-of-the-demo' },
 } as const
 
-/** As whom the Orders API asks about opaque tokens. It gets none of its own. */
+/** The client as which the Orders API asks about opaque tokens. It gets no token itself. */
 export const ordersApi = { client_id: 'orders-api', client_secret: 'orders-api-secret-of-the-demo' } as const
 
 export interface Client {
@@ -80,7 +80,7 @@ const registrations: ClientMetadata[] = [
     grant_types: [],
     redirect_uris: [],
     response_types: [],
-    // Of answers that are asked for with the media type of RFC 9701; others are plain JSON.
+    // For answers in the media type of RFC 9701; others are plain JSON.
     introspection_signed_response_alg: 'ES256',
   },
 ].map((client) => structuredClone(client) as ClientMetadata)
@@ -96,10 +96,10 @@ interface TokenTraits {
   readonly algorithm: 'RS256' | 'ES256'
 }
 
-/** Access tokens live for long enough to try the printed curl lines. */
+/** Long enough to try the printed curl lines. */
 const usualTraits: TokenTraits = { format: 'jwt', seconds: 3600, algorithm: 'RS256' }
 
-/** What sets the tokens of some clients apart. */
+/** The differences of some clients' tokens. */
 const traits: Readonly<Record<string, Partial<TokenTraits>>> = {
   [clients.hasty.client_id]: { seconds: 1 },
   [clients.kiosk.client_id]: { algorithm: 'ES256' },
@@ -110,7 +110,7 @@ const traits: Readonly<Record<string, Partial<TokenTraits>>> = {
 
 export interface AuthorizationServer {
   readonly issuer: string
-  /** Stops listening. What it issued stays known to it. */
+  /** Stops listening. Keeps its issued tokens. */
   stop(): Promise<void>
   /**
    * Listens again, at the same port.
@@ -121,9 +121,9 @@ export interface AuthorizationServer {
 }
 
 export interface AuthorizationServerOptions {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number
-  /** Called with what went wrong inside the server. Answers that refuse a client are not errors of the server. */
+  /** Receives errors inside the server. A refusal of a client is no error of the server. */
   onError?: (error: Error) => void
 }
 
@@ -160,7 +160,7 @@ function configure(keys: SigningKey[]): Configuration {
     scopes: ['openid', 'offline_access'],
     pkce: { required: () => true },
     features: {
-      // The server's own login and consent pages, which take any name and password.
+      // The server's own login and consent pages, which accept any name and password.
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
@@ -179,7 +179,7 @@ function configure(keys: SigningKey[]): Configuration {
       },
       introspection: {
         enabled: true,
-        // About anybody's token, whatever it is for: whether it is good here is for the Orders API to tell.
+        // Any token of any audience: the Orders API decides whether to accept it.
         allowedPolicy: (_context, client) => client.clientId === ordersApi.client_id,
       },
       jwtIntrospection: { enabled: true },
@@ -202,7 +202,7 @@ async function createSigningKey(algorithm: 'RS256' | 'ES256'): Promise<SigningKe
 
 let muted = false
 
-/** Drops what oidc-provider tells those who deploy it to production; every other line passes. Once for the process. */
+/** Drops the production warnings of oidc-provider; every other line passes. Call it once for the process. */
 function muteDeploymentAdvice(): void {
   if (muted) return
   muted = true

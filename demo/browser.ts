@@ -1,4 +1,4 @@
-// As much of a browser as signing in takes: cookies, redirects and forms.
+// A small browser for signing in: cookies, redirects and forms.
 
 /** A page, or the redirect at which the browser stopped. */
 export interface Page {
@@ -9,7 +9,7 @@ export interface Page {
 export interface Browser {
   /** Opens a page. Redirects are followed until one leads to an address that starts with `until`. */
   open(url: string, options?: { until?: string }): Promise<Page>
-  /** Submits the page's form with what it already holds and what is typed into it. */
+  /** Submits the page's form with its own values and the typed ones. */
   submit(page: Page, typed: Readonly<Record<string, string>>, options?: { until?: string }): Promise<Page>
 }
 
@@ -21,7 +21,7 @@ interface Cookie {
 
 const maxRedirects = 10
 
-/** Returns a browser without cookies, which is someone who never signed in. */
+/** Returns a browser without cookies: nobody has signed in yet. */
 export function createBrowser(): Browser {
   const jar = new Map<string, Cookie>()
 

@@ -6,7 +6,7 @@ export interface Challenge {
 }
 
 /**
- * Reads the one challenge that the field holds, or returns `undefined` where it is not one by the grammar.
+ * Reads the one challenge of the field, or returns `undefined` where it does not match the grammar.
  *
  * @see RFC 9110 §11.6.1
  */

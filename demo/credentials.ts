@@ -1,4 +1,4 @@
-// What the demo presents to the APIs: a token of each flow, and those that must be turned away.
+// The demo's credentials: a token of each flow, and tokens that the APIs must refuse.
 
 import { randomBytes } from 'node:crypto'
 import { billingResource, clients, ordersResource } from './authorization-server.ts'
@@ -11,7 +11,7 @@ import {
   type Endpoints,
 } from './flows.ts'
 
-/** Tokens by the name under which the table shows them; `undefined` presents none. */
+/** Tokens by their name in the table; `undefined` sends none. */
 export type Credentials = Readonly<Record<OpaqueName, string> & Record<CredentialName, string | undefined>>
 
 export type CredentialName =
@@ -28,7 +28,7 @@ export type CredentialName =
   | 'no token'
   | OpaqueName
 
-/** Those that only the authorization server can read. */
+/** The opaque ones. */
 type OpaqueName =
   | 'opaque: job'
   | 'opaque: alice'
@@ -39,11 +39,11 @@ type OpaqueName =
   | 'opaque: refresh token'
   | 'opaque: made up'
 
-/** Obtains them all. They are issued by the authorization server, save for one that is altered and one that is made up. */
+/** Obtains them all. The authorization server issues them, except one altered and one invented token. */
 export async function obtainCredentials(endpoints: Endpoints): Promise<Credentials> {
   const resource = ordersResource
   const opaque = await obtainOpaqueCredentials(endpoints)
-  // First, so that its second has passed by the time it is presented.
+  // First, so that its second has passed when the demo sends it.
   const expired = await clientCredentials(endpoints, clients.hasty, { resource, scope: 'orders:read' })
   const [job, late, backOffice, shop, kiosk, billing] = await Promise.all([
     clientCredentials(endpoints, clients.job, { resource, scope: 'orders:read orders:write' }),
@@ -71,7 +71,7 @@ export async function obtainCredentials(endpoints: Endpoints): Promise<Credentia
   }
 }
 
-/** The one that expires has done so a second later. */
+/** One second later the short-lived token has expired. */
 async function obtainOpaqueCredentials(endpoints: Endpoints): Promise<Record<OpaqueName, string>> {
   const read = { resource: ordersResource, scope: 'orders:read' }
   const write = { resource: ordersResource, scope: 'orders:read orders:write' }
@@ -95,14 +95,14 @@ async function obtainOpaqueCredentials(endpoints: Endpoints): Promise<Record<Opa
   }
 }
 
-/** Gives the token a scope that was never granted, and leaves the signature as it is. */
+/** Adds a scope to the token and keeps the signature. */
 function tamper(token: string): string {
   const [header, , signature] = token.split('.')
   const claims = { ...readClaims(token), scope: 'orders:read orders:write orders:admin' }
   return [header, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.')
 }
 
-/** Returns the claims without any check, which is all that someone who holds the token may do. */
+/** Returns the claims without any check, as any holder of the token can. */
 export function readClaims(token: string): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
 }

@@ -1,23 +1,23 @@
-// What must happen: every row of the demo's table, as data. All APIs are held to the same rows, in this order.
+// The expected rows of the demo's table, as data. The same rows apply to all APIs, in this order.
 
 import { billingResource, ordersResource } from './authorization-server.ts'
 import type { CredentialName } from './credentials.ts'
 import { rememberedSeconds } from './settings.ts'
 
-/** Rows that belong together, played once something has happened. */
+/** Rows that belong together, played after an event. */
 export interface Section {
   readonly title: string
   readonly after?: Happening
-  /** Which API is called. Default: the one that takes plain answers about opaque tokens. */
+  /** Which API is called. Default: the one with plain introspection answers. */
   readonly answers?: 'plain' | 'signed'
   readonly rows: readonly Row[]
 }
 
-/** What happens to the authorization server and its tokens while the APIs run. */
+/** Events at the authorization server while the APIs run. */
 export type Happening = 'carol signs out' | 'answers are forgotten' | 'outage' | 'recovery'
 
 export interface Row {
-  /** Which token is presented. */
+  /** The token to send. */
   readonly as: CredentialName
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** `:id` stands for the order that `of` placed last. */
@@ -34,7 +34,7 @@ export interface Expectation {
   readonly subject?: string
   /** The `clientId` in the answer. */
   readonly clientId?: string
-  /** Why it is refused, by bearward's own name for it: one `invalid_token` says too little. */
+  /** bearward's code of the refusal: `invalid_token` alone says too little. */
   readonly code?: string
   /** Parameters of the challenge, of which `resource_metadata` is always one. None: there must be no challenge. */
   readonly challenge?: { readonly error?: string; readonly scope?: string }
@@ -42,7 +42,7 @@ export interface Expectation {
   readonly retryAfter?: true
 }
 
-/** Where the challenges send clients that need to know more. */
+/** The address of the metadata in the challenges. */
 export const metadataUrl = `${ordersResource}/.well-known/oauth-protected-resource`
 
 const book = { item: 'A book about bears', quantity: 1 }
@@ -51,10 +51,10 @@ function refused(code: string): Expectation {
   return { status: 401, code, challenge: { error: 'invalid_token', scope: 'orders:read' } }
 }
 
-/** What an outage of the issuer looks like: no challenge, so that no client throws a good token away. */
+/** The answer during an outage of the issuer: no challenge, so that clients keep their good tokens. */
 const unavailable: Expectation = { status: 503, code: 'issuer_unavailable', retryAfter: true }
 
-/** Nobody needs to be asked about these. */
+/** These need no introspection. */
 export const jwtRows: readonly Row[] = [
   { as: 'no token', method: 'GET', path: '/healthz', expect: { status: 200 } },
   { as: 'no token', method: 'GET', path: '/readyz', expect: { status: 200 } },
@@ -105,7 +105,7 @@ export const jwtRows: readonly Row[] = [
   { as: 'other audience', method: 'GET', path: '/orders', expect: refused('audience_mismatch') },
   { as: 'tampered', method: 'GET', path: '/orders', expect: refused('signature_invalid') },
   { as: 'ID token', method: 'GET', path: '/orders', expect: refused('token_type_wrong') },
-  // Who sent nothing did nothing wrong: no `error`, only what is needed.
+  // A request without credentials gets no `error`, only the scopes.
   {
     as: 'no token',
     method: 'GET',
@@ -114,7 +114,7 @@ export const jwtRows: readonly Row[] = [
   },
 ]
 
-/** Accepted and refused alike, whether answers are signed or not. */
+/** The same with signed and with plain answers. */
 const opaqueRows: readonly Row[] = [
   { as: 'opaque: job', method: 'GET', path: '/me', expect: { status: 200, clientId: 'partner-job' } },
   { as: 'opaque: job', method: 'GET', path: '/orders', expect: { status: 200 } },
@@ -126,7 +126,7 @@ const opaqueRows: readonly Row[] = [
   { as: 'opaque: refresh token', method: 'GET', path: '/orders', expect: refused('audience_mismatch') },
 ]
 
-/** The whole table. Each section goes on where the one before it ended. */
+/** The whole table. Each section continues after the one before it. */
 export const sections: readonly Section[] = [
   { title: 'JWTs, verified by the API itself', rows: jwtRows },
   {
@@ -149,7 +149,7 @@ export const sections: readonly Section[] = [
           challenge: { error: 'insufficient_scope', scope: 'orders:write' },
         },
       },
-      // Whichever token says that it is alice.
+      // With any of alice's tokens.
       { as: 'code + PKCE', method: 'POST', path: '/orders', body: book, expect: { status: 201 } },
       { as: 'opaque: alice', method: 'DELETE', path: '/orders/:id', of: 'code + PKCE', expect: { status: 204 } },
       { as: 'opaque: carol', method: 'GET', path: '/me', expect: { status: 200, subject: 'carol' } },
@@ -187,7 +187,7 @@ export const sections: readonly Section[] = [
   },
 ]
 
-/** What stands beside a credential's name where the name does not say it. */
+/** A remark beside a credential's name. */
 export const notes: Partial<Record<CredentialName, string>> = {
   'client credentials': 'a nightly job, on its own behalf: orders:read orders:write',
   'back office': 'client credentials as well: orders:admin',

@@ -1,17 +1,17 @@
-// How clients get tokens: one function for each OAuth 2.0 flow, written as a client would write it.
+// One function for each OAuth 2.0 flow, as a client would write it.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { redirectUri, type Client } from './authorization-server.ts'
 import { createBrowser, type Browser, type Page } from './browser.ts'
 
-/** What a token endpoint answered. */
+/** The answer of a token endpoint. */
 export interface Tokens {
   readonly accessToken: string
   readonly refreshToken?: string
   readonly idToken?: string
 }
 
-/** What is asked for: which scopes at which API. */
+/** The requested scopes and their API. */
 export interface Wanted {
   readonly scope: string
   readonly resource: string
@@ -54,7 +54,7 @@ export async function authorizationCode(
     response_type: 'code',
     client_id: client.client_id,
     redirect_uri: redirectUri,
-    // `openid` brings the ID token, `offline_access` the refresh token, which is only given to those who consent again.
+    // `openid` brings the ID token, `offline_access` the refresh token, which needs a new consent.
     scope: `openid offline_access ${wanted.scope}`,
     prompt: 'consent',
     resource: wanted.resource,
@@ -96,7 +96,7 @@ export async function deviceCode(endpoints: Endpoints, client: Client, wanted: W
   })
 }
 
-/** Refresh token, RFC 6749 §6: a further access token without anyone present. */
+/** Refresh token, RFC 6749 §6: another access token without the user. */
 export function refresh(endpoints: Endpoints, client: Client, tokens: Tokens, resource: string): Promise<Tokens> {
   return requestTokens(endpoints, client, {
     grant_type: 'refresh_token',
@@ -111,14 +111,14 @@ export function requireRefreshToken({ refreshToken }: Tokens): string {
   return refreshToken
 }
 
-/** Revocation, RFC 7009: the client needs the token no more, as when someone signs out. */
+/** Revocation, RFC 7009: the client no longer needs the token, as after a sign-out. */
 export async function revoke(endpoints: Endpoints, client: Client, token: string): Promise<void> {
   const response = await post(endpoints.revocation, client, { token })
   const text = await response.text()
   if (!response.ok) throw new Error(`${response.url} answered ${response.status}: ${text.slice(0, 300)}`)
 }
 
-/** Fills in the login page, then the consent page. The authorization server takes any name and any password. */
+/** Fills in the login page, then the consent page. The authorization server accepts any name and password. */
 async function signInAndConsent(browser: Browser, loginPage: Page, login: string): Promise<Page> {
   const consentPage = await browser.submit(loginPage, { login, password: 'any' }, { until: redirectUri })
   return browser.submit(consentPage, {}, { until: redirectUri })

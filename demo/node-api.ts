@@ -1,4 +1,4 @@
-// The Orders API on Node: samples/node/server.ts as a process of its own, configured by its environment alone.
+// The Orders API on Node: samples/node/server.ts in a separate process, configured by its environment.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -7,13 +7,13 @@ import type { RunningApi } from './worker.ts'
 const script = join(import.meta.dirname, '../samples/node/server.ts')
 
 export interface NodeApiOptions {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number
-  /** What the API is configured by. */
+  /** The API's settings. */
   environment: Record<string, string>
   /** Ends the process, also while it starts. */
   signal?: AbortSignal
-  /** Called when the process ended by itself, with what it said last. */
+  /** Receives the last output of a process that ended by itself. */
   onCrash?: (lastOutput: string) => void
 }
 
@@ -52,7 +52,7 @@ export function startNodeApi(options: NodeApiOptions): Promise<RunningApi> {
     child.stderr.on('data', listen)
     const end = (how: string): void => {
       const said = `it ended with ${how}\n${output.trim()}`
-      // Without effect once it had started.
+      // No effect after the start.
       reject(new Error(`the Node API did not start: ${said}`))
       if (!stopping) options.onCrash?.(said)
     }
@@ -60,7 +60,7 @@ export function startNodeApi(options: NodeApiOptions): Promise<RunningApi> {
   })
 }
 
-/** What a process needs of this one's environment; settings of the user's own API would not fit the demo. */
+/** The part of this environment that a process needs, without settings of the user's own API. */
 function inherited(): Record<string, string | undefined> {
   const { PATH, HOME, TMPDIR, SystemRoot } = process.env
   return { PATH, HOME, TMPDIR, SystemRoot }

@@ -30,7 +30,7 @@ ${Object.values(portFlags)
   )
   .join('\n')}`
 
-/** The command line cannot be followed. The message says why. */
+/** The command line is invalid. The message says why. */
 export class UsageError extends Error {}
 
 /**

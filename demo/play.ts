@@ -1,4 +1,4 @@
-// Plays the sections in order, and makes happen what happens between them.
+// Plays the sections in order, with the events between them.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { clients, type AuthorizationServer } from './authorization-server.ts'
@@ -8,7 +8,7 @@ import { revoke, type Endpoints } from './flows.ts'
 import { runRows, type Outcome } from './run.ts'
 import { rememberedSeconds } from './settings.ts'
 
-/** One runtime's API, once for each way of answering about opaque tokens. */
+/** One runtime's API, with plain and with signed introspection answers. */
 interface Api {
   readonly name: string
   readonly plain: string
@@ -33,7 +33,7 @@ export interface PlayedSection {
   readonly columns: readonly Column[]
 }
 
-/** Plays every section against all APIs. They go through it together, since what happens happens to all of them. */
+/** Plays every section against all APIs together, since each event concerns all of them. */
 export async function playSections(sections: readonly Section[], scene: Scene): Promise<PlayedSection[]> {
   const played: PlayedSection[] = []
   for (const { title, after, answers = 'plain', rows } of sections) {

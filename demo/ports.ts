@@ -1,4 +1,4 @@
-// Listening on loopback, and saying so plainly when a port is taken.
+// Listens on loopback, with a clear error when a port is taken.
 
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -14,7 +14,7 @@ export class PortTaken extends Error {
 }
 
 /**
- * Starts listening on loopback and returns the port, which differs from the one asked for only when that was 0.
+ * Starts listening on loopback and returns the port; for port 0, the chosen one.
  *
  * @throws {PortTaken}
  */
@@ -36,7 +36,7 @@ export async function closeServer(server: Server): Promise<void> {
 }
 
 /**
- * Checks that a port is free before something is started that would report it less clearly.
+ * Checks that a port is free. A program that starts there would report it less clearly.
  *
  * @throws {PortTaken}
  */

@@ -1,4 +1,4 @@
-// Plays the rows against one API and compares what came with what was expected.
+// Plays the rows against one API and compares the answers with the expected ones.
 
 import { isDeepStrictEqual } from 'node:util'
 import { parseChallenge } from './challenge.ts'
@@ -8,15 +8,15 @@ import { metadataUrl, type Expectation, type Row } from './expectations.ts'
 export interface Outcome {
   readonly row: Row
   readonly status: number
-  /** The WWW-Authenticate field as it came. */
+  /** The received WWW-Authenticate field. */
   readonly challenge: string | undefined
-  /** The Retry-After field as it came. */
+  /** The received Retry-After field. */
   readonly retryAfter: string | undefined
-  /** What differs from the expectation; empty when nothing does. */
+  /** The differences from the expectation. */
   readonly differences: readonly string[]
 }
 
-/** Plays the rows in order, since some delete what others placed. */
+/** Plays the rows in order, since some delete the orders of others. */
 export async function runRows(url: string, rows: readonly Row[], credentials: Credentials): Promise<Outcome[]> {
   const lastOrder = new Map<CredentialName, string>()
   const outcomes: Outcome[] = []

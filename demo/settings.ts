@@ -1,8 +1,8 @@
-// How the APIs are configured, for the expectations to hold.
+// The configuration of the APIs that the expectations need.
 
 import { ordersApi, ordersResource } from './authorization-server.ts'
 
-/** Seconds for which the APIs remember what the authorization server said about an opaque token: few, so that the demo is short. */
+/** Seconds for which the APIs cache introspection answers: few, so that the demo is short. */
 export const rememberedSeconds = 2
 
 /** The environment of an API that accepts the tokens of `issuer`, opaque ones included. */
@@ -18,7 +18,7 @@ export function settingsFor(issuer: string): Record<string, string> {
   }
 }
 
-/** The same, for an API that accepts signed answers about opaque tokens and no others. */
+/** The same, for an API that accepts only signed introspection answers. */
 export function signedSettingsFor(issuer: string): Record<string, string> {
   return { ...settingsFor(issuer), INTROSPECTION_SIGNED: 'true' }
 }

@@ -1,4 +1,4 @@
-// `npm start`: OAuth 2.0 end to end on this machine. Starts everything, shows what both APIs answer, stops everything.
+// `npm start`: OAuth 2.0 end to end on this machine. Starts everything, shows the answers of both APIs, stops everything.
 
 import { startAuthorizationServer } from './authorization-server.ts'
 import { obtainCredentials, type Credentials } from './credentials.ts'
@@ -12,18 +12,18 @@ import { settingsFor, signedSettingsFor } from './settings.ts'
 import { layOut } from './table.ts'
 import { bundleWorker, startWorker, type RunningApi, type WorkerBundle } from './worker.ts'
 
-/** How to stop what is running, in the order in which it was started. */
+/** Functions that stop the started servers, in the order of their start. */
 const running: (() => Promise<unknown>)[] = []
 const interrupted = new AbortController()
 let finishing = false
 let shown = false
 
-/** Stops what is running, newest first, and ends the process. */
+/** Stops all servers, newest first, and ends the process. */
 async function finish(code: number): Promise<void> {
   if (finishing) return
   finishing = true
   interrupted.abort()
-  // What does not stop by itself ends with this process.
+  // Anything else ends with this process.
   setTimeout(() => process.exit(code), 5000).unref()
   await Promise.allSettled(running.toReversed().map((stop) => stop()))
   process.exit(code)
@@ -55,7 +55,7 @@ async function demonstrate({ once, ports }: DemoOptions): Promise<void> {
   const [worker, node, signedWorker, signedNode] = await Promise.all([
     bundle.then((built) => startTheWorker(built, ports.worker, settingsFor(issuer))),
     startTheNodeApi(ports.node, settingsFor(issuer)),
-    // Played against and then stopped: any port will do.
+    // These stop after the table, so any port will do.
     bundle.then((built) => startTheWorker(built, 0, signedSettingsFor(issuer))),
     startTheNodeApi(0, signedSettingsFor(issuer)),
   ])
@@ -125,7 +125,7 @@ async function startTheNodeApi(port: number, environment: Record<string, string>
   return api
 }
 
-/** Says which port is taken before anything is started. */
+/** Reports taken ports before anything starts. */
 async function requireFreePorts(ports: Ports): Promise<void> {
   for (const [name, { flag, what }] of Object.entries(portFlags)) {
     try {
@@ -159,18 +159,18 @@ function curlLines(worker: string, node: string, credentials: Credentials): stri
   ]
 }
 
-/** Whatever ends the demo from outside ends it in order. */
+/** Stops everything in order when a signal ends the demo. */
 function watchForTheEnd(): void {
   for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
     process.on(signal, () => {
-      // Whoever asks twice does not want to wait.
+      // A second signal ends it at once.
       if (finishing) process.exit(128 + number)
       console.log('\nStopping …')
-      // Once everything was shown, an interrupt is how the demo is meant to end.
+      // After the table, an interrupt is the normal end.
       void finish(shown ? 0 : 128 + number)
     })
   }
-  // The reader of a pipe went away, as in `npm start | head`.
+  // The reader of a pipe is gone, as in `npm start | head`.
   process.stdout.on('error', () => void finish(1))
   process.on('uncaughtException', (error) => void fail(error.stack ?? String(error)))
   // A signal to npm alone ends npm and its shell, and neither passes it on.

@@ -12,10 +12,10 @@ export interface Table {
   readonly unexpected: number
 }
 
-/** A line of cells, or one that runs across the columns. */
+/** A line of cells, or one line across all columns. */
 type Line = readonly string[] | string
 
-/** Lays out who asked for what, what each API answered, and the challenge that came along. */
+/** Lays out requests, the answers of each API, and the challenges. */
 export function layOut(sections: readonly PlayedSection[]): Table {
   const names = sections[0]?.columns.map(({ name }) => name) ?? []
   const lines: Line[] = [['presented', 'request', ...names, 'challenge']]
@@ -45,7 +45,7 @@ function cellsOf(outcomes: readonly NamedOutcome[]): string[] {
   ]
 }
 
-/** What is not as expected: one remark for each API that answered so, and one where their challenges differ. */
+/** Returns a remark for each unexpected answer, and one where the challenges of the APIs differ. */
 function remarksOn(outcomes: readonly NamedOutcome[]): string[] {
   const remarks = outcomes
     .filter(({ differences }) => differences.length > 0)
@@ -63,7 +63,7 @@ function legend(): string[] {
   ]
 }
 
-/** The challenge without the parameter that is the same in all of them. */
+/** The challenge without `resource_metadata`, which is always the same. */
 function readable(challenge: string | undefined): string {
   const parsed = challenge === undefined ? undefined : parseChallenge(challenge)
   if (!parsed) return challenge ?? ''

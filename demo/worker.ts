@@ -30,7 +30,7 @@ export interface RunningApi {
 }
 
 /**
- * Bundles the Worker by `wrangler deploy --dry-run` as wrangler.toml says.
+ * Bundles the Worker by `wrangler deploy --dry-run` according to wrangler.toml.
  *
  * @throws {Error} with wrangler's own output when it fails
  */
@@ -48,13 +48,13 @@ export async function bundleWorker(signal?: AbortSignal): Promise<WorkerBundle> 
 }
 
 export interface WorkerOptions {
-  /** 0 takes a free one. */
+  /** 0: any free port. */
   port: number
-  /** Take the place of `[vars]` in wrangler.toml. */
+  /** Replace `[vars]` in wrangler.toml. */
   vars: Record<string, string>
-  /** A folder in which caches and KV outlast the Worker. Default: they go with it. */
+  /** A folder that keeps caches and KV after the Worker ends. Default: none is kept. */
   persistTo?: string
-  /** Called when workerd ended by itself, with what it said last. */
+  /** Receives the last output of a workerd that ended by itself. */
   onCrash?: (lastOutput: string) => void
 }
 
@@ -92,7 +92,7 @@ export async function startWorker(bundle: WorkerBundle, options: WorkerOptions):
   }
 }
 
-/** Miniflare would end the process as soon as a signal comes, before anything else is stopped in order. */
+/** Miniflare would end the process at once on a signal, before the demo can stop in order. */
 function withoutSignalHandlers<T>(create: () => T): T {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   const before = signals.map((signal) => process.listeners(signal))

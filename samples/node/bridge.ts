@@ -1,10 +1,10 @@
-// Between node:http and the Request and Response that the Orders API speaks.
+// Converts between the messages of node:http and the Request and Response of the Orders API.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /**
- * Returns the message as a `Request`, read whole. Of a body longer than `maxBytes` a little more than that is kept, so that
- * whoever reads it with the same bound sees that it is too long.
+ * Reads the whole message and returns it as a `Request`. Cuts a body a little after `maxBytes`, so that a reader with the same
+ * bound still finds it too long.
  */
 export async function toRequest(message: IncomingMessage, maxBytes: number): Promise<Request> {
   const { method = 'GET', url = '/' } = message
@@ -13,14 +13,14 @@ export async function toRequest(message: IncomingMessage, maxBytes: number): Pro
   for (const [name, values] of Object.entries(message.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value)
   }
-  // The host is the client's to choose, so nothing depends on it; the path is what counts.
+  // A client can send any host, so nothing depends on it. Only the path counts.
   return new Request(`http://localhost${url}`, { method, headers, ...(body && { body }) })
 }
 
 /** Sends the `Response`. */
 export async function send(response: Response, to: ServerResponse): Promise<void> {
   const body = new Uint8Array(await response.arrayBuffer())
-  // What is left of a body that was too long is not worth reading for the sake of the connection.
+  // Close the connection instead of reading the rest of a body that is too long.
   if (!to.req.complete) to.setHeader('connection', 'close')
   for (const [name, value] of response.headers) to.appendHeader(name, value)
   to.statusCode = response.status

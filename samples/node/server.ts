@@ -1,4 +1,4 @@
-// The Orders API on node:http. What it does is in samples/orders; here it only meets the platform.
+// The Orders API on node:http. The API itself is in samples/orders.
 //
 //   ISSUER=https://login.example.com RESOURCE=https://orders.example.com node samples/node/server.ts
 
@@ -33,7 +33,7 @@ function serve(route: Route): Handler {
   }
   const respond = async (message: IncomingMessage, response: ServerResponse, { token }: { token: AccessToken }) =>
     send(await route.handle({ ...(await call(message)), token }), response)
-  // The server below answers for every route that fails, in the words of this API.
+  // The server below answers the errors of every route, in the form of this API.
   return protect(api, route.access, respond, { onError: 'reject' })
 }
 
@@ -60,7 +60,7 @@ function createApi(): ResourceServer {
 
 const server = createServer((message, response) => {
   handle(message, response).catch((error: unknown) => {
-    // A client that went away is no fault of this server, and gets no answer.
+    // The client is gone: nobody needs an answer.
     if (response.destroyed) return
     console.error(error)
     if (response.headersSent) response.destroy()

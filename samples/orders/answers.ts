@@ -1,6 +1,6 @@
-// The form of this API's own answers. Those about tokens come from bearward.
+// The form of this API's own answers. Refusals of tokens come from bearward.
 
-// What a token let someone see is nobody else's to keep.
+// A cache must not give one caller's data to another.
 const headers = { 'cache-control': 'private, no-store' }
 
 /** Returns a JSON answer that no cache keeps. */

@@ -1,4 +1,4 @@
-// Reading what a client sent: bounded, and checked before anything is done with it.
+// Reads a client's body within a bound, and checks it.
 
 import { refuse } from './answers.ts'
 import type { NewOrder } from './store.ts'

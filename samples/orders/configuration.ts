@@ -1,4 +1,4 @@
-// From the environment to the resource server's options: the one place that an operator's settings pass through.
+// Turns the operator's environment into the options of the resource server.
 
 import {
   type CacheTier,
@@ -25,57 +25,56 @@ export interface OrdersEnvironment {
   readonly CLIENTS?: string | undefined
   /** "rfc9068", or "compatible" for issuers whose access tokens have `typ` "JWT". Default: "rfc9068". */
   readonly PROFILE?: string | undefined
-  /** Where the keys are, for issuers without metadata. */
+  /** The address of the keys, for issuers without metadata. */
   readonly JWKS_URI?: string | undefined
-  /** Where the metadata is, for issuers that keep it elsewhere than the specifications say. */
+  /** The address of the metadata, for issuers that do not follow the specifications. */
   readonly METADATA_URL?: string | undefined
   /** Accepted JWS algorithms. Default: every asymmetric one that the runtime verifies. */
   readonly ALGORITHMS?: string | undefined
-  /** Hosts that may be spoken to over plain http. Loopback always may. */
+  /** Hosts that the API may call over plain http. Loopback is always allowed. */
   readonly INSECURE_HOSTS?: string | undefined
   /** Seconds of clock skew allowed. Default 10. */
   readonly CLOCK_TOLERANCE_SECONDS?: string | undefined
 
   /**
-   * As whom this API asks the authorization server about tokens (RFC 7662). With both, opaque tokens are accepted; without
-   * them none is. The secret is one: `npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or the environment of the
-   * process; never wrangler.toml.
+   * The client as which this API asks the authorization server about tokens (RFC 7662). Without both settings, opaque tokens
+   * are refused. Set the secret with `npx wrangler secret put INTROSPECTION_CLIENT_SECRET`, or in the environment of the process;
+   * never in wrangler.toml.
    */
   readonly INTROSPECTION_CLIENT_ID?: string | undefined
   readonly INTROSPECTION_CLIENT_SECRET?: string | undefined
-  /** Where to ask. Default: where the metadata says. */
+  /** The address of the endpoint. Default: that in the metadata. */
   readonly INTROSPECTION_ENDPOINT?: string | undefined
   /** "opaque", or "always" to ask about JWTs as well, so that revoked ones are refused. Default: "opaque". */
   readonly INTROSPECTION_USE?: string | undefined
-  /** Seconds for which an answer counts, and a revoked token goes on being accepted. Default 30; 0 asks every time. */
+  /** Seconds for which an answer counts. A revoked token passes for that long. Default 30; 0 asks every time. */
   readonly INTROSPECTION_CACHE_SECONDS?: string | undefined
   /** "true" accepts signed answers and no others (RFC 9701). Default: "false". */
   readonly INTROSPECTION_SIGNED?: string | undefined
   /**
-   * "assumed" accepts answers that name no audience, from an endpoint that answers for this API only. Not for servers whose
-   * answers about refresh tokens look just like that.
+   * "assumed" accepts answers that name no audience, from an endpoint that answers for this API only. Not for servers that answer
+   * in the same way about refresh tokens.
    */
   readonly INTROSPECTION_AUDIENCE?: string | undefined
   /** "access-only" also accepts answers that do not name the kind of token, from an endpoint that calls no other active. */
   readonly INTROSPECTION_TOKENS?: string | undefined
-  /** What the opaque tokens begin with; others are refused without asking. Default: anything. */
+  /** The prefixes of opaque tokens; others are refused without a call. Default: any. */
   readonly OPAQUE_PREFIXES?: string | undefined
-  /** "false" asks about JWTs instead of verifying them here. Default: "true". */
+  /** "false" asks about JWTs instead of verifying them. Default: "true". */
   readonly JWT?: string | undefined
 
   /**
-   * Encrypts what the shared caches hold; without it no answer about a token is shared. "ID:KEY", the key as
-   * `openssl rand -base64 32` prints it. Of several the first encrypts, and all decrypt. A secret too, never in wrangler.toml.
+   * Encrypts the entries of shared caches; without it, no answer about a token is shared. "ID:KEY", with the key as
+   * `openssl rand -base64 32` prints it. The first of several encrypts, and all decrypt. A secret too: never in wrangler.toml.
    */
   readonly TIER_ENCRYPTION_KEY?: string | undefined
 }
 
-/** The environment lacks a setting, or one cannot be read. The message says which and what to set. */
+/** The environment lacks a setting, or has an invalid one. The message names it and a right value. */
 export class EnvironmentError extends Error {}
 
 /**
- * Returns the options for `createResourceServer`, with the shared caches that the platform has. What it passes on is checked
- * there.
+ * Returns the options for `createResourceServer`, which checks them, with the shared caches of the platform.
  *
  * @throws {EnvironmentError}
  */

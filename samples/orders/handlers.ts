@@ -1,4 +1,4 @@
-// What each route does once it may.
+// The handlers of the routes.
 
 import { BearwardError, type AccessToken, type CallContext, type ResourceServer } from 'bearward'
 import { answer, refuse } from './answers.ts'
@@ -6,30 +6,30 @@ import { readNewOrder } from './body.ts'
 import { deleteOrder } from './policy.ts'
 import type { OrderStore } from './store.ts'
 
-/** What a public route is given. */
+/** The input of a public route. */
 export interface Call {
   readonly request: Request
-  /** What stands in the path where the route has `:name`. */
+  /** The values of the path where the route has `:name`. */
   readonly params: Readonly<Record<string, string>>
   readonly api: ResourceServer
   readonly orders: OrderStore
-  /** Where work goes on when the answer is out; Node needs none. */
+  /** Lets work continue after the answer; Node needs none. */
   readonly context?: CallContext
 }
 
-/** What a protected route is given: never without a verified token. */
+/** The input of a protected route, with a verified token. */
 export interface ProtectedCall extends Call {
   readonly token: AccessToken
 }
 
-/** Says that the process runs. */
+/** Answers that the process runs. */
 export function health(): Response {
   return answer(200, { status: 'ok' })
 }
 
 /**
- * Says whether tokens can be checked now, and how the keys of each issuer stand; what is missing for that is fetched. Why an
- * issuer is down is for the log: it may name addresses that are nobody else's to know.
+ * Answers whether the API can check tokens now, with the state of each issuer's keys; fetches missing keys. The reason of an
+ * outage goes to the log only: it may name internal addresses.
  */
 export async function readiness({ api, context }: Call): Promise<Response> {
   try {
@@ -51,7 +51,7 @@ function issuersOf(api: ResourceServer): readonly object[] {
   }))
 }
 
-/** Says what the token says about its bearer. */
+/** Answers with the token's subject, client and scopes. */
 export function whoAmI({ token }: ProtectedCall): Response {
   return answer(200, {
     subject: token.subject,
@@ -75,7 +75,7 @@ export async function placeOrder({ request, token, orders }: ProtectedCall): Pro
 export function removeOrder({ api, token, params, orders }: ProtectedCall): Response {
   const order = orders.find(params['id'] ?? '')
   if (!order) return refuse(404, 'not_found', 'There is no such order.')
-  // Throws the denial, which becomes the 403 and its challenge.
+  // Throws a denial, which `protect` turns into a 403 with its challenge.
   api.authorize(token, deleteOrder(order))
   orders.delete(order.id)
   return new Response(null, { status: 204 })

@@ -1,4 +1,4 @@
-// The Orders API: every route, who may call it, and what it does.
+// Every route of the Orders API, with its requirement and its handler.
 
 import type { Requirement } from 'bearward'
 import { refuse } from './answers.ts'
@@ -28,7 +28,7 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/me', access: anyToken, handle: handlers.whoAmI },
   { method: 'GET', path: '/orders', access: readOrders, handle: handlers.listOrders },
   { method: 'POST', path: '/orders', access: writeOrders, handle: handlers.placeOrder },
-  // Its owner or an administrator; see `deleteOrder` in policy.ts.
+  // Only the owner or an administrator: see `deleteOrder` in policy.ts.
   { method: 'DELETE', path: '/orders/:id', access: anyToken, handle: handlers.removeOrder },
 ]
 
@@ -43,7 +43,7 @@ export function findRoute(method: string, pathname: string): Route | Response {
   )
 }
 
-/** Returns what stands in the path where the pattern has `:name`, or `undefined` when they do not match. */
+/** Returns the values of the path where the pattern has `:name`, or `undefined` when they do not match. */
 export function matchPath(pattern: string, pathname: string): Record<string, string> | undefined {
   const expected = pattern.split('/')
   const actual = pathname.split('/')

@@ -1,4 +1,4 @@
-// The orders, in the memory of this process (in a Worker: of this isolate). They are gone when it ends, and no other sees them.
+// The orders, in the memory of this process (in a Worker: of this isolate). They end with it.
 
 export interface NewOrder {
   readonly item: string
@@ -7,7 +7,7 @@ export interface NewOrder {
 
 export interface Order extends NewOrder {
   readonly id: string
-  /** The subject that placed it; absent for tokens without one. One issuer is trusted, so a subject is one person. */
+  /** The subject that placed it; absent for tokens without one. With one trusted issuer, a subject is one person. */
   readonly owner?: string
 }
 

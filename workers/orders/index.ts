@@ -1,4 +1,4 @@
-// The Orders API as a Cloudflare Worker. What it does is in samples/orders; here it only meets the platform.
+// The Orders API as a Cloudflare Worker. The API itself is in samples/orders.
 
 import type { ExecutionContext, KVNamespace } from '@cloudflare/workers-types'
 import { type CacheTier, createResourceServer, type ResourceServer } from 'bearward'
@@ -10,14 +10,14 @@ import { logEvent } from '../../samples/orders/events.ts'
 import { findRoute, matchPath, routes, type Route } from '../../samples/orders/routes.ts'
 import { createOrderStore } from '../../samples/orders/store.ts'
 
-/** What wrangler.toml binds: settings, and the KV namespace where there is one. */
+/** The bindings of wrangler.toml: settings, and perhaps a KV namespace. */
 interface Environment extends OrdersEnvironment {
   readonly BEARWARD_CACHE?: KVNamespace | undefined
 }
 
 type Handler = (request: Request, env: Environment, context: ExecutionContext) => Promise<Response>
 
-// Both live as long as the isolate. The settings come with the first request.
+// Both live as long as the isolate. The first request brings the settings.
 let created: ResourceServer | undefined
 const orders = createOrderStore()
 
@@ -25,7 +25,7 @@ function api(env: Environment): ResourceServer {
   return (created ??= createResourceServer({ ...readConfiguration(env, tiersOf(env)), onEvent: logEvent }))
 }
 
-/** The cache of this data centre first, then what all data centres share. */
+/** The cache of this data centre first, then the KV namespace of all data centres. */
 function tiersOf({ BEARWARD_CACHE: namespace }: Environment): readonly CacheTier[] {
   return namespace ? [cacheApiTier(), kvTier(namespace)] : [cacheApiTier()]
 }
@@ -55,7 +55,7 @@ export default {
       const route = findRoute(request.method, pathname)
       return route instanceof Response ? route : await handlers.get(route)!(request, env, context)
     } catch (error) {
-      // Settings that cannot be used end here too. The log says what is wrong; callers need not know.
+      // Invalid settings throw here too. The log names them; callers must not see them.
       console.error(error instanceof Error ? `${error.name}: ${error.message}` : 'a request failed')
       return refuse(500, 'server_error', 'The request could not be served.')
     }
