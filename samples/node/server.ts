@@ -12,7 +12,7 @@ import { EnvironmentError, readConfiguration } from '../orders/configuration.ts'
 import { logEvent } from '../orders/events.ts'
 import { findRoute, matchPath, routes, type Route } from '../orders/routes.ts'
 import { createOrderStore } from '../orders/store.ts'
-import { send, toRequest } from './bridge.ts'
+import { send, toRequest } from './messages.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
