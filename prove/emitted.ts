@@ -1,22 +1,22 @@
 import type { BearwardEvent, ResourceServer } from 'bearward'
 import { isAnySecret, windowsOf } from '../test/fixture/secrets.ts'
 
-/** What was emitted, as counts: the texts themselves are not kept. */
+/** Counts of the emitted texts. The texts themselves are not kept. */
 export interface EmittedReport {
   readonly texts: number
-  /** Where a part of a token or secret stood, or a character that no message may hold. */
+  /** The places of parts of a token or secret, and of forbidden characters. */
   readonly leaks: readonly string[]
   readonly events: Readonly<Record<string, number>>
 }
 
-/** Searches whatever the library emits, as it is emitted. */
+/** Searches everything that the library emits, at once. */
 export interface Emitted {
-  /** An error that a call rejected with, and what the client would be told; `token` is what the call was given. */
+  /** The error of a call with this `token`, and the client's answer. */
   readonly refusal: (api: Pick<ResourceServer, 'challenge'>, error: unknown, token?: string) => void
   readonly event: (event: BearwardEvent) => void
-  /** Any other text: a line of the log, a header, an address. `token` must not stand in it. */
+  /** Any other text: a line of the log, a header, an address. It must not contain `token`. */
   readonly text: (where: string, text: string, token?: string) => void
-  /** Takes over what another process or runtime found. */
+  /** Adds the findings of another process or runtime. */
   readonly add: (report: EmittedReport) => void
   readonly report: () => EmittedReport
 }
@@ -29,7 +29,7 @@ interface Looked {
 
 const MOST_LEAKS = 100
 const MOST_RECENT = 100
-// Stack traces are costly; they hold nothing that depends on the token but the message.
+// Stack traces are expensive, and only their message depends on the token.
 const STACK_EVERY = 50
 
 export function createEmitted(): Emitted {
@@ -38,14 +38,14 @@ export function createEmitted(): Emitted {
   const looked = new Map<string, Looked>()
   let texts = 0
   let refusals = 0
-  // An event comes before the refusal that it tells of, and with it the token that must not stand in it.
+  // An event comes before its refusal, which brings the token to search for.
   const recent: { readonly where: string; readonly windows: readonly string[] }[] = []
 
   function leak(where: string): void {
     if (leaks.length < MOST_LEAKS) leaks.push(where)
   }
 
-  /** Most texts are those of the one before. */
+  /** Most texts equal the one before. */
   function look(where: string, text: string): Looked {
     const known = looked.get(where)
     if (known?.text === text) return known
@@ -57,7 +57,7 @@ export function createEmitted(): Emitted {
   function search(where: string, text: string, token = ''): void {
     texts++
     const { windows } = look(where, text)
-    // A short token tells when the whole of it stands there.
+    // A short token counts only as a whole.
     const short = token.length > 0 && token.length < 24 && text.includes(token)
     if (short || isAnySecret(windows) || windows.some((window) => token.includes(window))) leak(where)
   }
@@ -98,7 +98,7 @@ export function createEmitted(): Emitted {
   }
 }
 
-/** Every string within an error and its causes, with the way to it. */
+/** Every string within an error and its causes, with its path. */
 function textsOf(error: unknown, withStack: boolean): [string, string][] {
   const found: [string, string][] = []
   const seen = new Set<unknown>()

@@ -1,4 +1,4 @@
-// An introspection endpoint in a process of its own. It does as it is told by messages, and answers each with its port.
+// An introspection endpoint in a separate process. It obeys messages, and answers each with its port.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { createServer, type Server } from 'node:http'
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 export type Mode = 'up' | 'refusing' | 'hanging'
 
 export interface EndpointProcess {
-  /** Resolves to the port once the endpoint does as it is told. */
+  /** Resolves to the port when the endpoint has obeyed. */
   readonly become: (mode: Mode) => Promise<number>
   readonly stop: () => void
 }
@@ -34,7 +34,7 @@ function serve(resource: string): void {
   async function listen(): Promise<void> {
     const made = createServer((request, response) => {
       request.resume()
-      // Who began to hang goes on hanging: a connection into nowhere does not come back.
+      // A request that hangs keeps hanging, as on a broken connection.
       if (mode === 'hanging') return
       const exp = Math.floor(Date.now() / 1000) + 3_600
       response.writeHead(200, { 'content-type': 'application/json' })

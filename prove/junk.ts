@@ -1,6 +1,6 @@
 import { base64url, goodClaims } from '../test/fixture/issuer.ts'
 
-/** A token of a trusted issuer under a key that nobody has heard of: a different one for each index. */
+/** A token of a trusted issuer with an unknown key, different for each index. */
 export function junkToken(issuer: string, index: number): string {
   const now = Math.floor(Date.now() / 1000)
   const header = base64url(`{"alg":"ES256","typ":"at+jwt","kid":"junk-${index}"}`)

@@ -3,17 +3,17 @@ import type { Emitted } from './emitted.ts'
 /** `quick` shows that a line works; only `full` is a proof. */
 export type Size = 'full' | 'quick'
 
-/** What one run of a line came to. */
+/** The result of one run of a line. */
 export interface Measure {
   readonly measured: string
   readonly samples: number
   readonly met: boolean
 }
 
-/** What a line may use. */
+/** The tools of a line. */
 export interface Proof {
   readonly size: Size
-  /** Searches everything that was emitted for tokens and secrets. */
+  /** Searches all emitted texts for tokens and secrets. */
   readonly emitted: Emitted
 }
 
@@ -23,7 +23,7 @@ export interface Line {
   readonly goal: string
   readonly runtime: 'node' | 'workerd'
   readonly run: (proof: Proof) => Promise<Measure>
-  /** After which the line counts as not measured. Default: two minutes. */
+  /** Time limit; a slower line counts as not measured. Default: two minutes. */
   readonly limitMs?: number
 }
 

@@ -3,7 +3,7 @@ import type { Proof } from './line.ts'
 import type { Upstream, World } from './scene.ts'
 
 export interface NodeWorld extends World {
-  /** The servers themselves, for what only real sockets can show. */
+  /** The servers, for measurements that need real sockets. */
   readonly servers: readonly LoopbackIssuer[]
   readonly stop: () => Promise<void>
 }
@@ -44,7 +44,7 @@ function nodeWorld({ size, emitted }: Proof): NodeWorld {
   }
 }
 
-/** Runs in a world of its own, which is gone afterwards. */
+/** Runs in a new world, and closes it afterwards. */
 export async function inNodeWorld<T>(proof: Proof, run: (world: NodeWorld) => Promise<T>): Promise<T> {
   const world = nodeWorld(proof)
   try {

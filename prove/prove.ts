@@ -10,7 +10,7 @@ export interface Proving {
 
 const LIMIT_MS = 120_000
 
-/** Runs lines one after the other, and writes each as it came out. Returns the exit code: 0 where every line was met. */
+/** Runs the lines in order, and writes each result. Returns the exit code: 0 where every line was met. */
 export async function proveLines(lines: readonly Line[], proving: Proving): Promise<0 | 1> {
   const { size, write, emitted = createEmitted() } = proving
   if (size === 'quick') write('quick: smaller counts, which show that the lines work and prove nothing\n')
@@ -37,7 +37,7 @@ async function prove({ name, goal, runtime, run, limitMs = LIMIT_MS }: Line, pro
     return { name, goal, runtime, measured, samples: 0, verdict: 'NOT MEASURED' }
   }
   const { measured, samples, met } = measure
-  // A goal that was tried on nothing was not measured.
+  // A goal without samples was not measured.
   const verdict = samples > 0 ? (met ? 'met' : 'MISSED') : 'NOT MEASURED'
   return { name, goal, runtime, measured, samples, verdict }
 }

@@ -30,12 +30,12 @@ const lines = [
   ...introspectionOutageLines,
   ...soakLines(),
   ...fuzzLines,
-  // Searches what the others emitted.
+  // Searches the texts of the other lines.
   ...emittedLines,
 ]
 const chosen = lines.filter(({ name }) => name.includes(values.only ?? ''))
 
-// What a line left running, such as one that hung, must not keep the command from ending.
+// Work that a line left running must not keep the command alive.
 process.exit(
   await proveLines(chosen, {
     size: values.quick ? 'quick' : 'full',

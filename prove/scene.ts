@@ -6,19 +6,19 @@ import type { Measure, Size } from './line.ts'
 /** One issuer of a scenario: behind a real socket in Node, in memory in workerd. */
 export interface Upstream {
   readonly issuer: string
-  /** To be handed to `createResourceServer`; counts. */
+  /** For the option `fetch`. Counts the requests. */
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
-  /** Paths of the requests that left, answered or not. */
+  /** Paths of all requests, answered or not. */
   readonly calls: string[]
   readonly publish: (...keys: readonly unknown[]) => void
-  /** Nobody listens any more. */
+  /** Stops listening. */
   readonly stop: () => Promise<void>
   readonly start: () => Promise<void>
-  /** What introspection says of a token from now on. */
+  /** Sets the introspection answer about a token. */
   answer: (token: string) => Record<string, unknown>
 }
 
-/** What a scenario runs in. */
+/** The surroundings of a scenario. */
 export interface World {
   readonly size: Size
   readonly emitted: Emitted
@@ -44,7 +44,7 @@ export interface Scene {
     header?: Record<string, unknown>,
     key?: SigningKey,
   ) => Promise<string>
-  /** The code with which a token is refused, `accepted`, or what came in place of a typed error. */
+  /** The code of the refusal, `accepted`, or a description of an untyped error. */
   readonly outcome: (token: string, context?: CallContext) => Promise<string>
 }
 

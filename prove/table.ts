@@ -2,7 +2,7 @@ import type { Line } from './line.ts'
 
 type Verdict = 'met' | 'MISSED' | 'NOT MEASURED'
 
-/** One line as it came out. */
+/** The result of one line. */
 export interface Row extends Pick<Line, 'name' | 'goal' | 'runtime'> {
   readonly measured: string
   readonly samples: number
@@ -17,7 +17,7 @@ export function heading(): string {
   return [...laidOut(HEADING), WIDTHS.map((width) => '-'.repeat(width)).join('  ')].join('\n')
 }
 
-/** A row as it is printed: cells side by side, wrapped where they are long. */
+/** A printed row: cells side by side, long ones wrapped. */
 export function rowText({ name, runtime, goal, measured, samples, verdict }: Row): string {
   return laidOut([name, runtime, goal, measured, samples.toLocaleString('en'), verdict]).join('\n')
 }

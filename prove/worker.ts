@@ -1,4 +1,4 @@
-// The scenarios in workerd: `/<index>?size=` runs one, within one request, and answers what it measured.
+// The scenarios in workerd: `/<index>?size=` runs one, within one request, and answers with the measurement.
 import { createEmitted, type EmittedReport } from './emitted.ts'
 import type { Measure } from './line.ts'
 import { memoryWorld } from './memory-world.ts'

@@ -4,12 +4,12 @@ import { type RunningWorker, runWorker } from '../test/workers/run-worker.ts'
 import type { Measure, Proof } from './line.ts'
 import type { WorkerReport } from './worker.ts'
 
-/** The library as its users get it. */
+/** The library as users install it. */
 export const LIBRARY = new URL('../dist/index.js', import.meta.url)
 
 let script: Promise<string> | undefined
 
-/** Runs one of the scenarios in an isolate of its own, within one request. */
+/** Runs one of the scenarios in a new isolate, within one request. */
 export async function runScenarioInWorkerd(index: number, { size, emitted }: Proof): Promise<Measure> {
   script ??= bundleWorker(new URL('worker.ts', import.meta.url), LIBRARY)
   return withWorker(await script, async ({ origin }) => {

@@ -1,6 +1,6 @@
 import type { Line } from '../line.ts'
 
-/** What all lines before it emitted, in both runtimes; stands last. */
+/** The emitted texts of all lines before it, in both runtimes. Must be the last line. */
 export const emittedLines: readonly Line[] = [
   {
     name: 'tokens, secrets, attacker bytes in logs, errors, events, headers of all lines above',

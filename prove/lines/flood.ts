@@ -76,7 +76,7 @@ function medianOf(seconds: readonly Second[], what: keyof Omit<Second, 'flooded'
   )
 }
 
-/** Sends junk and good tokens evenly over one window. Returns how many were answered wrongly. */
+/** Sends junk and good tokens evenly over one window. Returns the number of wrong answers. */
 async function runWindow(
   { api }: Scene,
   { emitted }: Proof,
@@ -92,7 +92,7 @@ async function runWindow(
       wrong++
     } catch (error) {
       if (codeOf(error) !== 'key_unknown') wrong++
-      // To search every one would be a load of its own.
+      // A search of every one would be too much load.
       if (index % 50 === 0) emitted.refusal(api, error, token)
     }
   }
@@ -114,11 +114,11 @@ async function runWindow(
   for (let passed = 0; passed < WINDOW_MS; passed = performance.now() - startMs) {
     const dueJunk = (passed / WINDOW_MS) * junk.length
     const dueGood = (passed / 1_000) * GOOD_PER_SECOND
-    // Half of what is due stands in front of the good one.
+    // Half of the due junk goes before the good token.
     const first = Math.ceil((dueJunk - sentJunk) / 2) + sentJunk
     for (; sentJunk < first; sentJunk++) pending.push(sendJunk(junk[sentJunk] ?? '', sentJunk))
     for (; sentGood < dueGood; sentGood++) {
-      // Counted from when it was due, so that one that the flood keeps from being sent is late as well.
+      // Counts from the due time, so that a request that the flood delays is late too.
       pending.push(sendGood(sentGood, startMs + (sentGood * 1_000) / GOOD_PER_SECOND))
     }
     for (; sentJunk < dueJunk; sentJunk++) pending.push(sendJunk(junk[sentJunk] ?? '', sentJunk))

@@ -1,6 +1,6 @@
 import { bySize, type Line } from '../line.ts'
 
-/** What a run of the fuzzer reports. */
+/** The report of one run of the fuzzer. */
 interface FuzzReport {
   readonly cases: number
   readonly wrongAcceptances: number

@@ -17,7 +17,7 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 const TEN_MEGABYTES = 10 * 1_024 * 1_024
 
 type Where = 'discovery' | 'keys' | 'introspection'
-/** What an upstream does; `trap` is where it may try to lead to. */
+/** The behaviour of an upstream; `trap` is an address to which it may redirect. */
 type Hostile = (response: ServerResponse, socket: Parameters<Answer>[1]['socket'], trap: string) => void
 
 const kinds: Readonly<Record<string, readonly Hostile[]>> = {
@@ -83,7 +83,7 @@ interface Tried {
   readonly slowestMs: number
   readonly readBytes: number
   readonly trapped: number
-  /** What the same token got when the upstream was good again. */
+  /** The result of the same token after the upstream recovered. */
   readonly afterwards: string
 }
 
@@ -174,7 +174,7 @@ async function good(): Promise<LoopbackIssuer> {
   return upstream
 }
 
-/** Hands the body on in small chunks, as they are asked for, so that what is read beyond a limit is seen. */
+/** Sends the body in small chunks on demand, so that reads beyond a limit show. */
 function inSmallChunks(response: Response, tell: (bytes: number) => void): Response {
   const reader = response.body?.getReader()
   if (!reader) return response

@@ -25,8 +25,8 @@ interface Outage {
 }
 
 /**
- * An endpoint goes down under 1,000 requests a second: nobody listens any more, or it accepts connections and never answers.
- * It comes back at the worst moment: just after a probe began. Wall time.
+ * An endpoint goes down under 1,000 requests a second: it stops listening, or accepts connections and never answers. It comes
+ * back at the worst moment: just after a probe began. Wall time.
  */
 export const introspectionOutageLines: readonly Line[] = [...linesFor('refusing'), ...linesFor('hanging')]
 
@@ -125,15 +125,15 @@ async function measureOutage(mode: Mode, { become }: EndpointProcess, proof: Pro
       await api.verify(token)
       endedMs = performance.now()
       if (token.startsWith('known') && start <= cachedUntil) acceptedFromCache++
-      // What began to be asked about when the endpoint was back may rightly be accepted.
+      // A call that began after the recovery may rightly accept the token.
       else if (backAt === undefined) acceptedWrongly++
       else recoveredAt ??= endedMs
     } catch (error) {
       endedMs = performance.now()
       if (!(error instanceof BearwardError && error.code === 'issuer_unavailable')) throw error
-      // By its words: callers get no class of the inside.
+      // Compares the words: callers get no internal class.
       if (error.detail.includes('left alone for a while')) openedAt ??= endedMs
-      // To search every one would be a load of its own.
+      // A search of every one would be too much load.
       if (requests % 20 === 0) proof.emitted.refusal(api, error, token)
     }
     if (wasOpen) openLatencies.push(endedMs - start)
@@ -144,7 +144,7 @@ async function measureOutage(mode: Mode, { become }: EndpointProcess, proof: Pro
   const pending = new Set<Promise<void>>()
   let faults: unknown
   function fire(): void {
-    // One of ten presents a token that is known, the others one that nobody has seen.
+    // One in ten sends a known token, the others a new one.
     const token = requests % 10 === 0 ? (known[(requests / 10) % KNOWN_TOKENS] ?? '') : `unknown-${mode}-${requests}`
     requests++
     const running: Promise<void> = request(token)

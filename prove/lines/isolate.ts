@@ -94,13 +94,13 @@ async function inIntrospectionIsolate(run: (isolate: IntrospectionIsolate) => Pr
   return run(isolate).finally(isolate.dispose)
 }
 
-/** A token by the real clock, as workerd has one of its own. */
+/** A token by the real clock, as workerd has its own clock. */
 export function freshToken(index: number): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   return signToken(goodClaims({ jti: `token-${index}`, iat: now - 10, exp: now + 3_600 }))
 }
 
-/** The code that was answered, or `hangs`. */
+/** The code of the answer, or `hangs`. */
 async function settled(answer: Promise<{ readonly code: string }>): Promise<string> {
   try {
     return (await answer).code

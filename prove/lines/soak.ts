@@ -5,7 +5,7 @@ import type { SoakOptions, SoakReport } from '../soak/run.ts'
 const MEGABYTE = 1_024 * 1_024
 const LIMIT_MS = 900_000
 
-/** Returns the lines of one soak, which runs once, in a process of its own. */
+/** Returns the lines of one soak, which runs once, in a separate process. */
 export function soakLines(chosen: Partial<SoakOptions> = {}): readonly Line[] {
   let report: Promise<SoakReport> | undefined
   function line(what: string, goal: string, measure: (report: SoakReport) => Measure): Line {

@@ -7,7 +7,7 @@ const MAX_HELD_BYTES = 20 * MEGABYTE
 const MAX_TURN_MS = 50
 const TENANTS = 10
 
-/** What tenants can cost that answer with documents of 512 KiB: junk, dear keys, and as many of them as fit. */
+/** The cost of tenants with documents of 512 KiB: junk, expensive keys, and as many of them as fit. */
 export const tenantLines: readonly Line[] = [
   {
     name: 'ten hostile tenants (documents of 512 KiB, thousands of keys)',

@@ -5,12 +5,12 @@ import { pastExpiry, revokedToken, sharedQuestion } from './introspection.ts'
 import { hostileWords } from './leaks.ts'
 import { keysAtHand, nothingCached } from './outage.ts'
 import { newKey, newKeyInFlood, withdrawnKey } from './rotation.ts'
-import { bridgedStart, brokenTier, flappingTier, plantedKeys, sharedAnswers, warmTier } from './tiers.ts'
+import { startDuringOutage, brokenTier, flappingTier, plantedKeys, sharedAnswers, warmTier } from './tiers.ts'
 
-/** What is proven in Node alone: one request of a Worker may not have 10,000 timers at once. */
+/** Scenarios for Node only: one request of a Worker may not have 10,000 timers at once. */
 export const nodeScenarios: readonly Scenario[] = [concurrentFirst]
 
-/** What is proven in Node and in workerd, by the same code. */
+/** Scenarios for Node and workerd, by the same code. */
 export const scenarios: readonly Scenario[] = [
   keysAtHand,
   nothingCached,
@@ -24,7 +24,7 @@ export const scenarios: readonly Scenario[] = [
   requestsToIssuer,
   abortedCaller,
   warmTier,
-  bridgedStart,
+  startDuringOutage,
   brokenTier,
   flappingTier,
   plantedKeys,

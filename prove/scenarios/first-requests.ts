@@ -20,7 +20,7 @@ export const concurrentFirst: Scenario = {
   },
 }
 
-/** Somebody gives up while all wait for one load: the one who started it, one in the middle, the last. */
+/** One of many callers gives up during a shared load: the first, one in the middle, the last. */
 export const abortedCaller: Scenario = {
   name: 'one caller aborting during a shared load',
   goal: 'the others are answered',
@@ -75,7 +75,7 @@ const introspecting = {
   }),
 } satisfies Partial<TrustedIssuer>
 
-/** What one cold and a thousand warm requests ask of the issuer, for every way to name its keys. */
+/** The requests to the issuer of one cold and a thousand warm requests, for every way to configure its keys. */
 export const requestsToIssuer: Scenario = {
   name: 'requests to the issuer for one cold request / a warm one',
   goal: '<= 3 / 0',

@@ -2,7 +2,7 @@ import { junkToken } from '../junk.ts'
 import { bySize, countOf } from '../line.ts'
 import { createScene, type Scenario } from '../scene.ts'
 
-/** What the flood asks of the issuer; memory and latencies are measured in Node alone. */
+/** The requests to the issuer during a flood. Only Node measures memory and latencies. */
 export const unknownKids: Scenario = {
   name: '100,000 distinct unknown kids in a minute: fetches (virtual clock)',
   goal: '<= 3 fetches, good tokens accepted',

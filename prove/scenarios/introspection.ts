@@ -11,7 +11,7 @@ async function introspectingScene(
   server: Partial<ResourceServerOptions> = {},
   delayMs = 0,
 ): Promise<Scene> {
-  // The identifier of an issuer on loopback is known once it listens.
+  // An issuer on loopback has its identifier when it listens.
   const started = await world.startIssuer([], delayMs)
   const auth = clientSecretBasic({ clientId: 'orders-api', clientSecret: CLIENT_SECRET })
   return createScene(
@@ -85,7 +85,7 @@ export const revokedToken: Scenario = {
   },
 }
 
-/** An answer is to be kept for an hour, and bridges outages: neither may outlive the token. */
+/** Answers are cached for an hour, and serve stale in outages. Both must end with the token. */
 export const pastExpiry: Scenario = {
   name: 'introspection: never past exp, in an outage neither (virtual clock)',
   goal: '0 accepted past exp',
@@ -101,7 +101,7 @@ export const pastExpiry: Scenario = {
       upstream.answer = () => active(expMs / 1_000)
       const token = `expiring_${round}_while-it-is-remembered`
       if ((await outcome(token)) !== 'accepted') early++
-      // The issuer vouches on, is down, or both in turn.
+      // The issuer still calls the token active, is down, or both in turn.
       if (round % 2 === 0) await upstream.stop()
       for (const offsetMs of [-1_000, -1, 0, 1, 1_000, 10_000, 3_600_000]) {
         clock.ms = expMs + offsetMs

@@ -8,7 +8,7 @@ const SECRET = 'the-client-secret-that-nobody-may-ever-see'
 const API_TOKEN = 'the-token-with-which-this-api-asks-about-others'
 const ENDPOINT = `${ISSUER}/introspect`
 
-/** Line breaks for logs and headers, quotes, terminal and direction controls, nothing at all and a lot of it. */
+/** Line breaks for logs and headers, quotes, terminal and direction controls, an empty and a long text. */
 const HOSTILE = [
   'x\r\nSet-Cookie: stolen=1',
   '", error="none',
@@ -21,7 +21,7 @@ const HOSTILE = [
   'A'.repeat(2_000),
 ]
 
-/** Tokens, documents, answers and faults that try to get into what is emitted. */
+/** Tokens, documents, answers and faults that try to get into emitted texts. */
 export const hostileWords: Scenario = {
   name: 'hostile tokens, documents, answers and faults: what of them is emitted',
   goal: '0 tokens, secrets, attacker bytes; a planted one is found',
@@ -158,7 +158,7 @@ const auths: readonly IntrospectOptions['auth'][] = [
   bearerToken(API_TOKEN),
 ]
 
-/** Endpoints that repeat the token wherever they can, and such as try the words above. */
+/** Endpoints that repeat the token everywhere, and endpoints that send the words above. */
 async function hostileAnswers(emitted: Emitted): Promise<string[]> {
   const token = 'an-opaque-token-that-everybody-repeats'
   const exp = Math.floor(Date.now() / 1_000) + 300
@@ -193,7 +193,7 @@ async function hostileAnswers(emitted: Emitted): Promise<string[]> {
   return outcomes
 }
 
-/** Emits what must not be emitted; returns how much of it the search finds. */
+/** Emits forbidden texts; returns how many the search finds. */
 async function plant(): Promise<number> {
   const token = await signToken()
   const part = token.slice(-40, -10)

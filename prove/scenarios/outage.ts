@@ -4,7 +4,7 @@ import { createScene, type Scenario } from '../scene.ts'
 
 const DAY_MS = 86_400_000
 
-/** The issuer goes down once its keys are at hand. */
+/** The issuer goes down when its keys are cached. */
 export const keysAtHand: Scenario = {
   name: 'issuer down, keys at hand (virtual clock)',
   goal: '100 % accepted up to 24 h, then 0 %, 503',

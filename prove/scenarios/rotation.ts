@@ -3,7 +3,7 @@ import { junkToken } from '../junk.ts'
 import { bySize, pause } from '../line.ts'
 import { createScene, type Scenario } from '../scene.ts'
 
-/** Keys are changed while nobody has asked for an unknown one lately. */
+/** Keys rotate without a recent token of an unknown key. */
 export const newKey: Scenario = {
   name: 'rotation: a new key, outside the cooldown',
   goal: 'accepted in <= 1 s',
@@ -27,7 +27,7 @@ export const newKey: Scenario = {
   },
 }
 
-/** Keys are changed at many moments of a flood of unknown ones, which has spent the cooldown. */
+/** Keys rotate at many moments of a flood of unknown keys, during the cooldown. */
 export const newKeyInFlood: Scenario = {
   name: 'rotation: a new key during a flood of unknown ones (virtual clock)',
   goal: 'accepted in <= 30 s',
@@ -59,7 +59,7 @@ export const newKeyInFlood: Scenario = {
   },
 }
 
-/** A key is withdrawn at many ages of the set, with tokens of its that are cached, fresh or both; with traffic and without. */
+/** The issuer withdraws a key at many ages of the set, with cached and new tokens, with traffic and without. */
 export const withdrawnKey: Scenario = {
   name: 'rotation: a withdrawn key (virtual clock)',
   goal: 'refused within 600 s',
@@ -78,7 +78,7 @@ export const withdrawnKey: Scenario = {
       clock.ms += (round * 599_000) / rounds
       upstream.publish(next.jwk)
       const withdrawnMs = clock.ms
-      // Half of the time nobody comes until the interval is over.
+      // Half of the runs have no traffic until the interval ends.
       const everyMs = round % 2 === 0 ? 5_000 : 600_000
       for (; clock.ms <= withdrawnMs + 1_200_000; clock.ms += everyMs) {
         // In workerd a body is read only when the event loop turns, as it does between two requests.

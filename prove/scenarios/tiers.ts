@@ -54,7 +54,7 @@ function createStore(now: () => number): Store {
   return store
 }
 
-/** Another process of the fleet: it shares the tier and the clock, and nothing else. */
+/** Another process of the fleet: it shares only the tier and the clock. */
 function join(scene: Scene, world: World, options: Partial<ResourceServerOptions>): ResourceServer {
   return createResourceServer({
     resource: RESOURCE,
@@ -76,7 +76,7 @@ async function fleet(world: World): Promise<{ readonly scene: Scene; readonly st
   return { scene, store }
 }
 
-/** Processes that start while others have the keys, at any age of these, with the issuer up or down. */
+/** Processes that start while others have keys of any age, with the issuer up or down. */
 export const warmTier: Scenario = {
   name: 'tiers: a process that starts beside others',
   goal: '0 requests to a live issuer, 1 tier call, all accepted',
@@ -99,7 +99,7 @@ export const warmTier: Scenario = {
   },
 }
 
-export const bridgedStart: Scenario = {
+export const startDuringOutage: Scenario = {
   name: 'tiers: a process that starts while the issuer is down (virtual clock)',
   goal: '100 % accepted up to 24 h after the last fetch of anybody, then 0 %, 503',
   async run(world) {
@@ -123,7 +123,7 @@ export const bridgedStart: Scenario = {
   },
 }
 
-/** Cold processes, each beside a tier that is broken in its own way. */
+/** Cold processes, each with a tier that is broken in another way. */
 export const brokenTier: Scenario = {
   name: 'tiers: one that fails, hangs, is full or returns garbage (wall time)',
   goal: `all accepted, wall time <= the tier's timeout + 0.5 s, each reported`,
@@ -137,7 +137,7 @@ export const brokenTier: Scenario = {
         store.fault = fault
         let reports = 0
         const api = join(scene, world, {
-          // Of another insecure host, so that the tier holds nothing of use.
+          // Another insecure host, so that the tier holds no usable entry.
           insecureHosts: ['elsewhere'],
           tiers: sharedTiers([store.tier]),
           onEvent(event) {
@@ -197,7 +197,7 @@ export const flappingTier: Scenario = {
   },
 }
 
-/** Whoever can write to the tier plants keys of their own, in place of every entry, sealed with another secret or not at all. */
+/** A writer to the tier replaces every entry by planted keys, sealed with another secret or not at all. */
 export const plantedKeys: Scenario = {
   name: 'tiers: keys that an attacker plants, entries sealed',
   goal: '0 accepted, good ones unaffected',
@@ -229,7 +229,7 @@ export const plantedKeys: Scenario = {
   },
 }
 
-/** A tier that says, under every name, what the attacker's own server wrote under the names of the same configuration. */
+/** A tier that returns, for every name, an entry of the attacker's own server with the same configuration. */
 async function plant(
   scene: Scene,
   world: World,
@@ -246,7 +246,7 @@ async function plant(
   return { ...store.tier, get: async (name) => own.held.get(name) ?? forgeries[0] }
 }
 
-/** A token is revoked while its answer is in the tier, at any age of it; ten processes come to it one after the other. */
+/** The issuer revokes a token while the tier holds its answer, at any age; ten processes check it in turn. */
 export const sharedAnswers: Scenario = {
   name: 'tiers: a revoked token whose answer a fleet shares (virtual clock)',
   goal: '1 call, refused within cacheSeconds everywhere, nothing readable in the tier',

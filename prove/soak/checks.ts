@@ -1,7 +1,7 @@
 import { junkToken } from '../junk.ts'
 import type { Clock, RotatingIssuer } from './issuers.ts'
 
-/** What is presented, and what may come of it. */
+/** A token, and its possible results. */
 export interface Check {
   readonly token: string
   readonly expected: readonly string[]
@@ -10,7 +10,7 @@ export interface Check {
 export interface CheckWorld {
   readonly clock: Clock
   readonly issuers: readonly RotatingIssuer[]
-  /** Whether this issuer is down, or was a moment ago; `opaque` for the one that is asked about tokens. */
+  /** Whether this issuer is down, or was a moment ago; `opaque`: the introspecting one. */
   readonly troubled: (issuer: RotatingIssuer | 'opaque') => boolean
 }
 
@@ -19,7 +19,7 @@ type Make = (issuer: RotatingIssuer, index: number, world: CheckWorld) => Promis
 const OPAQUE_TOKENS = 50
 const UNAVAILABLE = 'issuer_unavailable'
 
-/** Share of each kind, in percent: most requests carry a token that was seen before. */
+/** Percentage of each kind: most requests carry a known token. */
 const mix: readonly (readonly [number, Make])[] = [
   [66, (issuer, index) => ({ token: pick(issuer.known(), index), expected: ['accepted'] })],
   [8, async (issuer) => ({ token: await issuer.sign(), expected: ['accepted'] })],
@@ -36,7 +36,7 @@ const mix: readonly (readonly [number, Make])[] = [
     2,
     (issuer, index, world) => {
       const token = issuer.withdrawn()[index % 10]
-      // Until one was withdrawn for long enough there is none to show.
+      // There is none until a key was withdrawn for long enough.
       if (token === undefined) return { token: pick(issuer.known(), index), expected: ['accepted'] }
       return unless(world.troubled(issuer), token, 'key_unknown')
     },
@@ -54,7 +54,7 @@ const mix: readonly (readonly [number, Make])[] = [
 
 const makers = mix.flatMap(([share, make]) => Array.from({ length: share }, () => make))
 
-/** The check of this index: the same mix in any hundred in a row, over all issuers. */
+/** The check of this index: every hundred in a row has the same mix, over all issuers. */
 export async function checkAt(index: number, world: CheckWorld): Promise<Check> {
   const { issuers } = world
   // Steps of 37 spread the kinds over each hundred.

@@ -1,8 +1,8 @@
-/** Watches what is left open: handles that Node knows of, and timers, which hide from Node once they are unreferenced. */
+/** Watches open handles, and timers, which Node does not report when they are unreferenced. */
 export interface HandleWatch {
-  /** Kinds of resources that are open now and were not at the start. */
+  /** Kinds of resources that were opened since the start and are still open. */
   readonly opened: () => string[]
-  /** Timers made since the start that neither ran out nor were cleared. */
+  /** Timers since the start that neither fired nor were cleared. */
   readonly timers: () => number
   readonly end: () => void
 }

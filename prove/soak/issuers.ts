@@ -7,28 +7,28 @@ export interface Clock {
   ms: number
 }
 
-/** An issuer whose keys rotate as those of a careful operator do: published first, used later, withdrawn in the end. */
+/** An issuer with careful rotations: it publishes a key first, uses it later, and withdraws it at the end. */
 export interface RotatingIssuer {
   readonly server: LoopbackIssuer
-  /** Tokens that are presented again and again. */
+  /** Tokens for repeated use. */
   readonly known: () => readonly string[]
-  /** Tokens under a key that was withdrawn, once nobody may accept them any more. */
+  /** Tokens of a withdrawn key, from when everybody must refuse them. */
   readonly withdrawn: () => readonly string[]
   readonly sign: (claims?: Record<string, unknown>) => Promise<string>
-  /** What to do, and how long after the beginning of a rotation. */
+  /** The steps of a rotation, with their times after its beginning. */
   readonly rotation: readonly { readonly afterMs: number; readonly run: () => Promise<void> }[]
 }
 
 const MINUTE = 60_000
 const KNOWN_TOKENS = 100
 const WITHDRAWN_TOKENS = 10
-/** Keys of up to this age may be served while fetching succeeds. */
+/** Keys may serve up to this age while fetching succeeds. */
 const REFRESH_MS = 10 * MINUTE
 
-/** When the keys of a rotation are settled, so that the issuer may go down. */
+/** Time after which a rotation is complete, so that the issuer may go down. */
 export const ROTATED_MS = 22 * MINUTE
 
-// The fixture keeps every key and remembers every token: a soak would measure that.
+// The fixture keeps every key and token: a soak would measure that.
 async function makeKey(algorithm: string, kid: string): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
   return { algorithm, privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' } }

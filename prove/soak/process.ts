@@ -1,4 +1,4 @@
-// A soak in a process of its own: its heap and its handles are nobody else's.
+// A soak in a separate process, with its own heap and handles.
 
 import { runSoak, type SoakOptions } from './run.ts'
 

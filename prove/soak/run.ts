@@ -13,7 +13,7 @@ import { type Clock, opaqueIssuer, ROTATED_MS, type RotatingIssuer, rotatingIssu
 export interface SoakOptions {
   readonly checks: number
   readonly rotations: number
-  /** Spread over the issuers of JWTs and the one that is asked about tokens. */
+  /** Spread over the issuers of JWTs and the introspecting one. */
   readonly outages: number
 }
 
@@ -22,12 +22,12 @@ export interface SoakReport extends SoakOptions {
   readonly virtualHours: number
   readonly outcomes: Readonly<Record<string, number>>
   readonly refusals: number
-  /** How many answers were not what they should be, and which came first. */
+  /** The number of wrong answers, and the first ones. */
   readonly unexpected: number
   readonly firstUnexpected: readonly string[]
-  /** What the heap held after each tenth. */
+  /** The heap after each tenth. */
   readonly heapBytes: readonly number[]
-  /** What was open after `close()` and not before the resource server was made. */
+  /** Resources that were open after `close()`, but not at the start. */
   readonly openHandles: readonly string[]
   readonly openTimers: number
   readonly requestsUpstream: number
@@ -110,7 +110,7 @@ function createServer(
       ...issuers.map(({ server }) => ({ issuer: server.issuer })),
       { issuer: opaque.issuer, jwt: false, introspection: introspect({ auth }) },
     ],
-    // Small, so that it is full when the warm-up is over: what a full cache holds is no growth.
+    // Small, so that it is full after the warm-up: a full cache does not grow.
     tokenCache: { max: 500 },
     clockToleranceSeconds: 0,
     now: () => clock.ms,
@@ -132,7 +132,7 @@ function schedule(
   trouble: Map<RotatingIssuer | 'opaque', number>,
 ): Happening[] {
   const { rotations, outages } = options
-  // The longest back-off, and the batch whose first request finds out that the endpoint is back.
+  // The longest back-off, and the batch whose first request finds the recovered endpoint.
   const recoveryMs = LONGEST_BACK_OFF_MS + 2 * stepOf(options)
   const begins = (rotation: number): number => clock.ms + rotation * ROTATION_EVERY_MS
   const rotating = Array.from({ length: rotations }, (_, rotation) => {
@@ -159,7 +159,7 @@ function schedule(
   return [...rotating, ...failing].flat().toSorted((one, other) => one.atMs - other.atMs)
 }
 
-/** By how much the clock moves after each batch: all that is scheduled is over at the end. */
+/** The step of the clock after each batch. All scheduled events end with the last batch. */
 function stepOf({ checks, rotations }: SoakOptions): number {
   return (rotations * ROTATION_EVERY_MS + ROTATED_MS + 2 * OUTAGE_MS) / Math.ceil(checks / CONCURRENT)
 }
@@ -225,7 +225,7 @@ async function present(
   return { outcomes, refusals, unexpected, firstUnexpected, heapBytes }
 }
 
-/** Closes while a fetch of keys and a question about a token hang, so that it has something to end. */
+/** Closes while a fetch of keys and an introspection call hang, so that `close()` must end them. */
 async function closeInUse(
   api: ResourceServer,
   issuers: readonly RotatingIssuer[],

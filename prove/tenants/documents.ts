@@ -3,7 +3,7 @@ import type { JWK } from 'jose'
 
 const LIMIT_BYTES = 512 * 1_024
 
-/** Documents of a tenant that wants to cost what it can; each holds what makes its tokens good. */
+/** Documents of a hostile tenant that cost as much as possible. Its tokens are valid with each. */
 export interface HostileDocuments {
   readonly metadata: Uint8Array<ArrayBuffer>
   readonly keys: Uint8Array<ArrayBuffer>
@@ -27,7 +27,7 @@ function odd(bytes: number): string {
 const p256 = curvePoints('P-256')
 const p521 = curvePoints('P-521')
 
-/** Members of a key set, by what they cost: to parse, to try, to import, to hold. */
+/** Members of a key set, by their cost: to parse, to try, to import, to hold. */
 const members: Readonly<Record<string, (index: number) => unknown>> = {
   zeros: () => 0,
   'empty objects': () => ({}),

@@ -1,4 +1,4 @@
-// Hostile tenants in a process of their own: its heap and its event loop are nobody else's.
+// Hostile tenants in a separate process, with its own heap and event loop.
 
 import { createResourceServer, resolveIssuers } from 'bearward'
 import { goodClaims, RESOURCE, signingKey, signToken } from '../../test/fixture/issuer.ts'
@@ -8,7 +8,7 @@ import { heldBytes } from '../memory.ts'
 import { outcomeOf } from '../scene.ts'
 import { hostileDocuments } from './documents.ts'
 
-/** What ten hostile tenants came to. */
+/** The measurements of ten hostile tenants. */
 export interface TenantsReport {
   readonly outcomes: string
   readonly accepted: number
