@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, Allowed>> = {
   token: { values: ['errors.ts', 'faults.ts', 'runtime', 'parse'], types: ['pipeline.ts'] },
   // The contracts between the core and the parts.
   'parts.ts': { types: ['parse', 'pipeline.ts', 'token'] },
-  jws: { values: ['errors.ts', 'faults.ts', 'runtime', 'parse'], types: ['pipeline.ts'] },
+  jws: { values: ['errors.ts', 'runtime', 'parse'], types: ['pipeline.ts'] },
   options: { values: ['errors.ts', 'runtime', 'parse', 'jws'], types: ['pipeline.ts', 'parts.ts', 'token'] },
   upstream: {
     values: ['errors.ts', 'faults.ts', 'runtime', 'parse', 'token', 'options'],

@@ -6,25 +6,26 @@ import type { UsableKeys } from '../../parts.ts'
 import type { KeySnapshot, VerificationKey } from '../../pipeline.ts'
 import { waitTurn } from '../../runtime/turns.ts'
 import { createImportedKeys, type ImportedKeys } from '../../jws/imported-keys.ts'
-import { candidateKey, importFault, verificationKey } from '../../jws/public-key.ts'
+import { describeFault } from '../../faults.ts'
+import { candidateKey, verificationKey } from '../../jws/public-key.ts'
 
-// A flood of look-alikes must not multiply the work of one token.
+// Many keys of one name must not multiply the work for one token.
 const MAX_TRIED_KEYS = 4
 const ANY_ALGORITHM: ReadonlySet<string> = new Set(ASYMMETRIC_ALGORITHMS)
 const MAX_REPORTS = 16
-// To import a key takes up to 0.2 ms (P-521 on Node 24). Sets in use are smaller.
+// The import of a key takes up to 0.2 ms (P-521 on Node 24). Real sets are smaller.
 const SLICE = 32
 
 /**
- * Picks the keys of a JWK Set that may verify tokens here, and tries each with the runtime. A key that is unusable is
- * passed over and never spoils its neighbours: encryption keys, symmetric and private ones, unknown types, weak RSA, points
- * off the curve. Keys that were there before are kept as they are, so that tokens which they verified stay known.
+ * Picks the keys of a JWK Set that can verify tokens here, and imports each with the runtime. It ignores an unusable key and keeps
+ * the others: encryption keys, symmetric and private ones, unknown types, weak RSA, points off the curve. Keys in `previous` stay
+ * the same objects, so that tokens which they verified stay cached.
  *
- * Looks at 300 members at most, and lets the event loop turn after every 32 keys.
+ * Reads 300 members at most, and lets the event loop turn after every 32 keys.
  *
- * @param leftOut how many members the document had beyond those at hand
- * @param imports those of the same issuer's keys
- * @throws {TypeError} where the document is no JWK Set
+ * @param leftOut how many further members the document had
+ * @param imports the imported keys of the same issuer
+ * @throws {TypeError} where the document is not a JWK Set
  * @see RFC 7517 §4 and §5, RFC 8725 §3.5
  */
 export async function usableKeys(
@@ -39,22 +40,20 @@ export async function usableKeys(
   const faults: string[] = []
   for (const [index, jwk] of members.slice(0, MAX_ITEMS).entries()) {
     const candidate = candidateKey(jwk, accepted)
-    if ('fault' in candidate) {
-      faults.push(`key ${index}: ${candidate.fault}`)
-      continue
-    }
-    const key = previous.get(candidate.identity) ?? verificationKey(candidate, imports)
-    keys.set(key.identity, key)
+    if (typeof candidate === 'string') faults.push(`key ${index}: ${candidate}`)
+    else keys.set(candidate.identity, previous.get(candidate.identity) ?? verificationKey(candidate, imports))
   }
   const candidates = [...keys.values()]
   for (let start = 0; start < candidates.length; start += SLICE) {
     if (start > 0) await waitTurn()
     await Promise.all(
       candidates.slice(start, start + SLICE).map(async (key) => {
-        const fault = await importFault(key)
-        if (!fault) return
-        keys.delete(key.identity)
-        faults.push(`key ${quote(key.keyId)}: ${fault}`)
+        try {
+          await key.cryptoKey(key.algorithms[0] as string)
+        } catch (fault) {
+          keys.delete(key.identity)
+          faults.push(`key ${quote(key.keyId)}: this runtime cannot use it: ${describeFault(fault)}`)
+        }
       }),
     )
   }
@@ -62,32 +61,32 @@ export async function usableKeys(
   return { keys: [...keys.values()], ignored: reportOf(faults, beyond) }
 }
 
-/** Whether a set holds at least one key that could be usable; says so without importing any. */
+/** Whether a set has at least one key that may be usable. Imports none. */
 export function hasCandidate(document: unknown, accepted: ReadonlySet<string>): boolean {
-  return keysOf(document)
-    .slice(0, MAX_ITEMS)
-    .some((jwk) => !('fault' in candidateKey(jwk, accepted)))
+  return publicKeysOf(document, accepted).length > 0
 }
 
-/** A set of the same keys without what is of no use to anybody here, whatever algorithms they accept and their runtime imports. */
+/** Copies a set without keys and members that no process needs, whatever algorithms it accepts and its runtime supports. */
 export function publicSetOf(document: unknown): JsonObject {
-  const keys: JsonObject[] = []
-  for (const jwk of keysOf(document).slice(0, MAX_ITEMS)) {
-    const candidate = candidateKey(jwk, ANY_ALGORITHM)
-    if (!('fault' in candidate)) keys.push(JSON.parse(candidate.identity) as JsonObject)
-  }
-  return { keys }
+  return { keys: publicKeysOf(document, ANY_ALGORITHM) }
 }
 
-/** One sentence for each fault, in bounded number: an issuer's junk must not fill its readers' logs. */
+function publicKeysOf(document: unknown, accepted: ReadonlySet<string>): readonly JsonObject[] {
+  const candidates = keysOf(document)
+    .slice(0, MAX_ITEMS)
+    .map((jwk) => candidateKey(jwk, accepted))
+  return candidates.flatMap((each) => (typeof each === 'string' ? [] : [JSON.parse(each.identity) as JsonObject]))
+}
+
+/** Reports one sentence for each fault, in bounded number: an issuer must not fill its readers' logs. */
 function reportOf(faults: readonly string[], beyond: number): readonly string[] {
-  const rest = beyond === 0 ? [] : [`${beyond} members beyond the first ${MAX_ITEMS} are not looked at`]
+  const rest = beyond === 0 ? [] : [`${beyond} members beyond the first ${MAX_ITEMS} are not read`]
   if (faults.length + rest.length <= MAX_REPORTS) return [...faults, ...rest]
-  const told = faults.slice(0, MAX_REPORTS - 1)
-  return [...told, [`${faults.length - told.length} more keys are passed over`, ...rest].join(', and ')]
+  const reported = faults.slice(0, MAX_REPORTS - 1)
+  return [...reported, [`${faults.length - reported.length} more keys are passed over`, ...rest].join(', and ')]
 }
 
-/** Makes a set out of usable keys. */
+/** Makes a set of usable keys. */
 export function snapshotOf(keys: readonly VerificationKey[]): KeySnapshot {
   const members = new Set(keys)
   const byKeyId = Map.groupBy(keys, (key) => key.keyId)

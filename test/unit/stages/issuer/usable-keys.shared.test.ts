@@ -308,7 +308,7 @@ describe('selection', () => {
     expect(await codeOf(api.verify(await signToken(goodClaims(), { kid: 'key-299' })))).toBe('accepted')
     expect(await codeOf(api.verify(await signToken(goodClaims(), { kid: 'key-300' })))).toBe('key_unknown')
     const reports = events.flatMap((event) => (event.type === 'key_ignored' ? [event.reason] : []))
-    expect(new Set(reports)).toEqual(new Set(['700 members beyond the first 300 are not looked at']))
+    expect(new Set(reports)).toEqual(new Set(['700 members beyond the first 300 are not read']))
   })
 })
 
@@ -317,7 +317,7 @@ describe('what became of the others is told', () => {
 
   test.each<[number, number, number, RegExp[]]>([
     [0, 300, 0, []],
-    [1, 300, 0, [one, /^1 members beyond the first 300 are not looked at$/]],
+    [1, 300, 0, [one, /^1 members beyond the first 300 are not read$/]],
     [15, 1, 0, Array<RegExp>(15).fill(one)],
     [16, 1, 0, Array<RegExp>(16).fill(one)],
     [17, 1, 0, [...Array<RegExp>(15).fill(one), /^2 more keys are passed over$/]],
