@@ -24,7 +24,7 @@ vi.mock('bearward', async (importOriginal) => {
 
 /** A part that was made of this. */
 function part(made: object): object {
-  return { check: expect.any(Function) as unknown, ...made }
+  return { kind: expect.any(String) as unknown, check: expect.any(Function) as unknown, ...made }
 }
 
 const ISSUER = 'https://login.example.com/'

@@ -77,7 +77,11 @@ describe('tiers', () => {
     ['a Map', [new Map()], 'with a function "put"'],
     ['a tier without a name', [{ ...tier, name: undefined }], 'option "tiers[0].name"'],
     ['a name with a line break', [{ ...tier, name: 'a\nb' }], 'option "tiers[0].name"'],
-    ['no time at all', [{ ...tier, timeoutMs: 9 }], 'option "tiers[0].timeoutMs": expected a whole number from 10 to 5000'],
+    [
+      'no time at all',
+      [{ ...tier, timeoutMs: 9 }],
+      'option "tiers[0].timeoutMs": expected a whole number from 10 to 5000',
+    ],
     ['too much time', [{ ...tier, timeoutMs: 5_001 }], 'option "tiers[0].timeoutMs"'],
     ['a word for answers', [{ ...tier, answers: 'no' }], 'option "tiers[0].answers": expected true or false'],
   ])('may not be %s', (_, tiers, message) => {
