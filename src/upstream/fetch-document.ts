@@ -1,5 +1,5 @@
 import { quote } from '../errors.ts'
-import { describeFault, Fault, isA, nameOf } from '../faults.ts'
+import { describeFault, Fault, isA, nameOf, UNKNOWN_REASON } from '../faults.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 import type { FetchFunction } from '../pipeline.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
@@ -37,6 +37,8 @@ export interface FetchSettings {
 // Real documents are smaller. One of 512 KiB takes a few milliseconds to read.
 const MAX_BYTES = 512 * 1024
 const LARGE_BYTES = 64 * 1024
+/** The names of the errors that the runtimes' own `fetch` throws. */
+const USUAL_NAMES: readonly string[] = ['TypeError', 'Error', 'AbortError', 'TimeoutError']
 
 /**
  * Fetches members of one JSON object. Follows no redirect, reads no more than 512 KiB, and accepts only status 200.
@@ -83,7 +85,10 @@ function hasQuery(url: string): boolean {
 
 /** Says why a request failed. A foreign error may quote the whole address, so where that has a query, only the error's kind counts. */
 function describeFailure(fault: unknown, url: string): string {
-  return hasQuery(url) && !isA(fault, Fault) ? nameOf(fault) : describeFault(fault)
+  if (!hasQuery(url) || isA(fault, Fault)) return describeFault(fault)
+  const name = nameOf(fault)
+  // An unusual name may repeat the query too.
+  return USUAL_NAMES.includes(name) ? name : UNKNOWN_REASON
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {

@@ -94,6 +94,17 @@ test('a key that stands alone in the query of an address is not told either, whe
   expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('S3CRET')
 })
 
+test('a key in the query of an address is not told by the name of an error', async () => {
+  const key = 'hunterTwoPasswordError'
+  const { api, events } = await fixture({
+    issuers: [{ issuer: ISSUER, metadata: { url: `${ISSUER}/metadata?key=${key}` } }],
+    fetch: () => Promise.reject(Object.assign(new Error('it failed'), { name: key })),
+  })
+  const error = await refusalOf(api.verify(await signToken()))
+  expect(error.detail).toContain('cannot be reached: unknown reason')
+  expect(JSON.stringify([error.detail, events, api.snapshot()])).not.toContain('hunterTwo')
+})
+
 test.each<[string, unknown]>([
   ['issues that are no list', { issues: {} }],
   ['an issue that is null', { issues: [null] }],
