@@ -100,7 +100,7 @@ export interface Needed {
   readonly scopes?: readonly string[]
 }
 
-type HeadersOf = (error: BearwardError) => Readonly<Record<string, string>>
+type HeadersOf = (error: BearwardError) => Readonly<Record<string, string>> | undefined
 
 let writeHeaders: (error: BearwardError, headers: HeadersOf) => void
 
@@ -161,12 +161,14 @@ export class BearwardError extends Error {
 
   /** Header fields for the client, such as its challenge. Some frameworks send them with an unhandled error. */
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.#headers?.(this)
+    // A proxy of an error, and an object that inherits from one, have none.
+    return #headers in this ? this.#headers?.(this) : undefined
   }
 
   // A caller may write on its error.
   set headers(headers: Readonly<Record<string, string>> | undefined) {
-    this.#headers = () => headers ?? {}
+    if (#headers in this) this.#headers = () => headers
+    else hide(this, 'headers', headers)
   }
 
   static {

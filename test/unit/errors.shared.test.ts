@@ -68,6 +68,23 @@ describe('BearwardError', () => {
     expect(() => (error.scopes as string[]).push('b')).toThrow(TypeError)
   })
 
+  test.each([
+    ['a proxy of it', (error: BearwardError) => new Proxy(error, {})],
+    ['an object that inherits from it', (error: BearwardError) => Object.create(error) as BearwardError],
+  ])('takes header fields as any object does: %s', (_, wrap) => {
+    const wrapped = wrap(new BearwardError('token_expired', 'late'))
+    expect(wrapped.headers).toBeUndefined()
+    wrapped.headers = { 'X-Own': '1' }
+    expect(wrapped.headers).toEqual({ 'X-Own': '1' })
+  })
+
+  test('has no header fields any more where somebody took them away', () => {
+    const error = new BearwardError('token_expired', 'late')
+    error.headers = { 'X-Own': '1' }
+    error.headers = undefined
+    expect(error.headers).toBeUndefined()
+  })
+
   test('shows loggers its code and its detail, and no member that does not apply', () => {
     const error = new BearwardError('token_expired', 'late')
     expect(JSON.parse(JSON.stringify(error))).toEqual({
