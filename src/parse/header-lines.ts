@@ -41,7 +41,7 @@ function readLines(read: (name: string) => readonly string[], name: string): rea
   let problem: string
   try {
     const lines: unknown = read(name)
-    if (Array.isArray(lines) && lines.every((line) => typeof line === 'string')) return lines
+    if (areTexts(lines)) return lines
     problem = `it returned ${describeKind(lines)}`
   } catch (fault) {
     problem = `it threw (${nameOf(fault)})`
@@ -50,6 +50,13 @@ function readLines(read: (name: string) => readonly string[], name: string): rea
     'credentials_malformed',
     `the function "headers" must return the lines of "${name}" as an array of strings: ${problem}`,
   )
+}
+
+/** A loop, since `every` skips holes: a header with a hole for its line would count as absent. */
+function areTexts(lines: unknown): lines is readonly string[] {
+  if (!Array.isArray(lines)) return false
+  for (const line of lines) if (typeof line !== 'string') return false
+  return true
 }
 
 /** The kind of a value, and nothing of the value itself: it may be the token. */

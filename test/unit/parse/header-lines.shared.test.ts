@@ -52,6 +52,7 @@ const WRONG: readonly [string, () => unknown][] = [
   ['returns null', () => null],
   ['returns a string', () => 'SECRET'],
   ['returns an array of other things', () => ['SECRET', 7]],
+  ['returns an array with a hole', () => Object.assign([], { length: 1 })],
   ['returns an object', () => ({ length: 1, 0: 'SECRET' })],
   ['returns a Proxy that throws', () => new Proxy([], { get: throwing })],
   ['returns a promise', async () => ['SECRET']],
