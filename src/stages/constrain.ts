@@ -24,7 +24,8 @@ export function requireBinding<Token extends BoundToken>(
   }
   const methods = Object.keys(token.confirmation)
   const own = bindings.filter(({ confirmation }) => methods.includes(confirmation))
-  if (own.length === 0 || own.length < methods.length) {
+  // Not by their number: two bindings may check the same method.
+  if (own.length === 0 || !methods.every((method) => own.some(({ confirmation }) => confirmation === method))) {
     const named = methods.join(', ') || 'another method'
     throw mismatch(`the token is bound to its sender (\`cnf\`: ${named}), which cannot be checked here`)
   }
