@@ -91,16 +91,28 @@ function answerTo(
       ['scope', scope],
       ['resource_metadata', settings.resourceMetadataUrl],
     ]
-    const further = isUsed && challenge?.parameters ? furtherParameters(challenge.parameters) : NONE
+    const further = isUsed && challenge?.parameters ? furtherParameters(challenge.parameters, parameters) : NONE
     const all = parameters.length + further.length > 0 ? [...own, ...parameters, ...further] : own
     challenges += `${challenges && ', '}${name}${format(all)}`
   }
   return { status, headers: { ...OWN_HEADERS, 'WWW-Authenticate': challenges }, body }
 }
 
-/** The parameters that the error brings. Code that caught the error may have written on it, so each is checked. */
-function furtherParameters(parameters: Readonly<Record<string, string>>): readonly Parameter[] {
-  return Object.entries(parameters).filter(([name, value]) => isFurtherParameter(name, value))
+/**
+ * The parameters that the error brings, and that the scheme does not have. Code that caught the error may have written on it, so
+ * each is checked. A challenge says each name once, in whatever case: RFC 9110 §11.2.
+ */
+function furtherParameters(
+  brought: Readonly<Record<string, string>>,
+  ofScheme: readonly Parameter[],
+): readonly Parameter[] {
+  const taken = new Set(ofScheme.map(([name]) => name.toLowerCase()))
+  return Object.entries(brought).filter(([name, value]) => {
+    const key = name.toLowerCase()
+    const isNew = isFurtherParameter(name, value) && !taken.has(key)
+    if (isNew) taken.add(key)
+    return isNew
+  })
 }
 
 // Requirements are the application's functions, and `scopes` may hold anything. Only scope names reach the header: RFC 6749 §3.3.
