@@ -214,10 +214,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
 
   /** Reports a refusal; returns the error that the caller gets. */
   function refusal(error: unknown, context: CallContext, scheme: string | undefined): unknown {
-    if (observer) tryTo(() => observer.refused(error, context))
-    if (!isA(error, BearwardError)) return error
-    emit({ type: 'token_refused', code: error.code, detail: error.detail })
-    return withHeaders(forCaller(error, scheme), headersOf)
+    const isOurs = isA(error, BearwardError)
+    const own = isOurs ? withHeaders(forCaller(error, scheme), headersOf) : error
+    if (observer) tryTo(() => observer.refused(own, context))
+    if (isOurs) emit({ type: 'token_refused', code: error.code, detail: error.detail })
+    return own
   }
 
   function headersOf(error: BearwardError): Readonly<Record<string, string>> {

@@ -168,6 +168,13 @@ describe('a binding', () => {
     expect(await codeOf(api.authenticate(request('Bearer', twice)))).toBe('binding_mismatch')
   })
 
+  test('does not count for another method where there are two of its kind', async () => {
+    const api = await serverWith({ bindings: [fakeBinding(), fakeBinding()] })
+    const twice = await signToken(goodClaims({ cnf: { jkt: 'key-1', 'x5t#S256': 'certificate' } }))
+    expect(await codeOf(api.authenticate(request('Proof', twice)))).toBe('binding_mismatch')
+    expect(await codeOf(api.authenticate(request('Proof', await signToken(goodClaims(BOUND)))))).toBe('accepted')
+  })
+
   test('does not see a token that came without a request, and such a bound token is refused', async () => {
     const api = await serverWith({ bindings: [fakeBinding()] })
     expect(await codeOf(api.verify(await signToken()))).toBe('accepted')
@@ -216,6 +223,16 @@ describe('the schemes of bindings', () => {
       `Bearer error="invalid_token", ${description}, Proof algs="ES256"`,
     )
     expect(await challengeFor(api.authenticate(request('Proof', 'a'.repeat(20_000))))).toMatch(/^Bearer, Proof error=/)
+  })
+
+  test('say each parameter once, in whatever case it comes', async () => {
+    const api = await serverWith({ bindings: [fakeBinding()] })
+    const error = new BearwardError('binding_mismatch', 'x', {
+      challenge: { scheme: 'Proof', parameters: { Algs: 'none', nonce: 'a', NONCE: 'b' } },
+    })
+    expect(api.challenge(error).headers['WWW-Authenticate']).toMatch(
+      /^Bearer, Proof error="[^"]*", error_description="[^"]*", algs="ES256", nonce="a"$/,
+    )
   })
 
   test('take no parameter that would break the field or say something else', async () => {
@@ -291,6 +308,23 @@ describe('an observer', () => {
     api.authorize(token, scope('orders:read'))
     expect(() => api.authorize(token, scope('admin'))).toThrow(expect.objectContaining({ code: 'scope_insufficient' }))
     expect(seen).toEqual(['authorize?', 'authorize', 'authorize?', 'refused scope_insufficient'])
+  })
+
+  test('sees the error that the caller gets, and no error of other callers', async () => {
+    const errors: unknown[] = []
+    const observer: Observer = { entered() {}, passed() {}, refused: (error) => errors.push(error) }
+    const settings = parseOptions({
+      resource: RESOURCE,
+      issuers: [{ issuer: ISSUER }],
+      fetch: async () => new Response('', { status: 500 }),
+      now: () => NOW_MS,
+    })
+    const api = composeStages({ ...settings, observer })
+    const token = await signToken()
+    const refusals = await Promise.all([refusalOf(api.verify(token)), refusalOf(api.verify(token))])
+    expect(refusals.map(({ code }) => code)).toEqual(['issuer_unavailable', 'issuer_unavailable'])
+    expect(new Set(errors)).toEqual(new Set(refusals))
+    expect(new Set([...errors, ...refusals]).size).toBe(2)
   })
 
   test('changes nothing by its faults', async () => {
