@@ -19,7 +19,7 @@ import { requireTime } from './runtime/clock.ts'
 import { isAsync, isThenable } from './runtime/thenable.ts'
 import { authorizeToken, type Requirement } from './stages/authorize.ts'
 import { classifyToken } from './stages/classify.ts'
-import { requireBinding } from './stages/constrain.ts'
+import { requireBinding, schemeOf } from './stages/constrain.ts'
 import { createSchemes, extractCredential, type ExtractSettings, presentToken } from './stages/extract.ts'
 import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import { buildChallenge, type ChallengeResponse, type ChallengeSettings, errorHeaders } from './stages/respond.ts'
@@ -205,10 +205,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
       if (observer) pass('authorize', requirement)
     } catch (error) {
       if (!isDenial(error)) throw error
-      if (observer) tryTo(() => observer.refused(error, undefined))
+      const denial = withHeaders(forCaller(error, schemeOf(token, bindings)), headersOf)
+      if (observer) tryTo(() => observer.refused(denial, undefined))
       const { code, detail, scopes } = error
       emit({ type: 'operation_denied', code, detail, ...(scopes && { scopes }) })
-      throw withHeaders(error, headersOf)
+      throw denial
     }
   }
 

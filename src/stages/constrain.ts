@@ -37,6 +37,15 @@ export function requireBinding<Token extends BoundToken>(
   return prove(token as Token & AccessToken<unknown>, presentation, own)
 }
 
+/** Returns the scheme that a verified token came with; `undefined` where that is Bearer. */
+export function schemeOf(token: BoundToken | undefined, bindings: readonly RunningBinding[]): string | undefined {
+  // A handler of an optional route may have no token.
+  const used = bindings.find(
+    ({ confirmation, scheme }) => scheme && token?.confirmation && Object.hasOwn(token.confirmation, confirmation),
+  )
+  return used?.scheme
+}
+
 async function prove(
   token: AccessToken<unknown>,
   presentation: Presentation,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
+  type AccessToken,
   BearwardError,
   type CallContext,
   deny,
@@ -223,6 +224,22 @@ describe('the schemes of bindings', () => {
       `Bearer error="invalid_token", ${description}, Proof algs="ES256"`,
     )
     expect(await challengeFor(api.authenticate(request('Proof', 'a'.repeat(20_000))))).toMatch(/^Bearer, Proof error=/)
+  })
+
+  test('stand with a denial too, where the token is bound', async () => {
+    const api = await serverWith({ bindings: [fakeBinding()] })
+    const denialOf = async (scheme: string, claims: Record<string, unknown>) => {
+      const token = await api.authenticate(request(scheme, await signToken(goodClaims(claims))))
+      return refusalOf((async () => api.authorize(token, scope('admin')))())
+    }
+    const [bound, plain] = [await denialOf('Proof', BOUND), await denialOf('Bearer', {})]
+    const description = 'error_description="The access token lacks a scope that this operation needs"'
+    const error = `error="insufficient_scope", ${description}, scope="admin"`
+    expect(bound.headers?.['WWW-Authenticate']).toBe(`Bearer scope="admin", Proof ${error}, algs="ES256"`)
+    expect(plain.headers?.['WWW-Authenticate']).toBe(`Bearer ${error}, Proof scope="admin", algs="ES256"`)
+    expect(bound.code).toBe('scope_insufficient')
+    const none = undefined as unknown as AccessToken
+    expect((await refusalOf((async () => api.authorize(none, scope('admin')))()))?.code).toBe('access_denied')
   })
 
   test('say each parameter once, in whatever case it comes', async () => {
