@@ -89,7 +89,7 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   const { now, emit, clockToleranceSeconds, resourceMetadata, observer } = settings
   const headers = createHeaderMemo()
   const verified = createTokenCache<Claims>(settings.tokenCache)
-  const expandScopes = createScopeExpansion(settings.implied)
+  const expandScopes = createScopeExpansion(settings.scopes)
   const toScopes = rememberScopes(createScopeReader(expandScopes))
   const engines = new Map<unknown, Engine>()
   const services: Services = { ...settings, expandScopes, tiers: settings.tiers?.start(settings), engine: engineOf }

@@ -19,6 +19,9 @@ export function checkThat<T>(isValid: (value: unknown) => boolean, expected: str
   }
 }
 
+/** A check for each option of an interface. */
+export type Checks<Options> = { readonly [Name in keyof Options]-?: Check<unknown> }
+
 /** Reads an object member by member; a member without a check is an unknown option. */
 export function objectOf<T>(
   value: unknown,

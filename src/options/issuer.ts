@@ -5,6 +5,7 @@ import { isObject, type JsonObject } from '../parse/json.ts'
 import {
   arrayOf,
   type Check,
+  type Checks,
   endpointUrl,
   misconfigured,
   objectOf,
@@ -17,24 +18,22 @@ import {
   withDefault,
 } from './checks.ts'
 import { introspectionPart } from './parts.ts'
+import type { JwtOptions, TrustedIssuer } from './public.ts'
 
-/** A trusted issuer, checked, with its defaults filled in. */
+/** A trusted issuer: checked, with defaults. */
 export interface IssuerSettings {
   readonly identifier: string
   readonly audience: ReadonlySet<string> | null
   readonly clients: ReadonlySet<string> | undefined
   readonly metadata: MetadataSource
-  readonly keys:
-    | { readonly from: 'metadata' }
-    | { readonly from: 'url'; readonly url: string }
-    | { readonly from: 'data'; readonly jwks: JsonObject }
+  readonly keys: KeyLocation
   readonly algorithms: ReadonlySet<string>
   readonly profile: 'rfc9068' | 'compatible'
-  /** The operator put it on this machine, so that its documents may name addresses there. */
+  /** The operator placed it on this machine, so its documents may name addresses there. */
   readonly local: boolean
-  /** The derived resource metadata names it, so that clients may discover it. */
+  /** The derived resource metadata names it, so that clients can discover it. */
   readonly advertised: boolean
-  /** JWTs are verified here. */
+  /** bearward verifies its JWTs here. */
   readonly verifiesJwts: boolean
   readonly introspection: CheckedIntrospection | undefined
 }
@@ -44,140 +43,120 @@ type MetadataSource =
   | { readonly from: 'url'; readonly url: string }
   | { readonly from: 'data'; readonly document: JsonObject }
 
+type KeyLocation =
+  | { readonly from: 'metadata' }
+  | { readonly from: 'url'; readonly url: string }
+  | { readonly from: 'data'; readonly jwks: JsonObject }
+
 interface Surroundings {
   readonly audience: ReadonlySet<string>
   readonly insecureHosts: readonly string[]
 }
 
 /** @throws {BearwardError} configuration_invalid */
-export function parseIssuer(value: unknown, option: string, { audience, insecureHosts }: Surroundings): IssuerSettings {
-  const given = objectOf<ParsedIssuer>(value, option, {
+export function parseIssuer(value: unknown, option: string, surroundings: Surroundings): IssuerSettings {
+  const { insecureHosts } = surroundings
+  const given = objectOf(value, option, {
     issuer: text,
     audience: (each, name) => (each === null ? null : optional(texts)(each, name)),
     clients: optional(arrayOf(text, 'an array of at least one client identifier')),
     metadata: (each, name) => parseMetadataSource(each, name, insecureHosts),
-    jwt: (each, name) => ({
-      ...parseJwt(each === undefined || each === false ? {} : each, name, insecureHosts),
+    jwt: (each = {}, name) => ({
+      ...parseJwt(each === false ? {} : each, name, insecureHosts),
       verifiesJwts: each !== false,
     }),
     introspection: optional(introspectionPart({ insecureHosts })),
-  })
-  if (given.audience === null && !given.clients) {
+  } satisfies Checks<TrustedIssuer>)
+  const { issuer: identifier, audience, metadata, jwt, introspection } = given
+  const clients = given.clients && new Set(given.clients)
+  if (audience === null && !clients) {
     throw misconfigured(`${option}.clients`, 'nothing', 'the accepted clients, since "audience" is null')
   }
-  if (!given.jwt.verifiesJwts && !given.introspection) {
-    throw misconfigured(
-      `${option}.jwt`,
-      'false',
-      '"introspection" beside it, or no token of this issuer could be checked',
-    )
+  if (!jwt.verifiesJwts && !introspection) {
+    throw misconfigured(`${option}.jwt`, 'false', '"introspection" beside it: without both, no token can be checked')
   }
-  const sought = soughtInMetadata(given)
-  requireIssuer(given, option, insecureHosts, sought)
+  const needed = neededMembers(jwt, introspection)
+  requireIssuer({ identifier, metadata, needed }, option, insecureHosts)
   return {
-    identifier: given.issuer,
-    audience: given.audience === null ? null : given.audience ? new Set(given.audience) : audience,
-    clients: given.clients && new Set(given.clients),
-    metadata: given.metadata,
-    local:
-      isLocal(given.issuer) ||
-      given.metadata.from === 'data' ||
-      (given.metadata.from === 'url' && isLocal(given.metadata.url)),
-    advertised: isDiscoverable(given.issuer, sought),
-    ...given.jwt,
-    introspection: given.introspection,
+    identifier,
+    audience: audience === null ? null : audience ? new Set(audience) : surroundings.audience,
+    clients,
+    metadata,
+    local: isLocal(identifier) || metadata.from === 'data' || (metadata.from === 'url' && isLocal(metadata.url)),
+    advertised: isDiscoverable(identifier, needed),
+    ...jwt,
+    introspection,
   }
 }
 
-interface ParsedIssuer {
-  readonly issuer: string
-  readonly audience: readonly string[] | null | undefined
-  readonly clients: readonly string[] | undefined
-  readonly metadata: MetadataSource
-  readonly jwt: Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile' | 'verifiesJwts'>
-  readonly introspection: CheckedIntrospection | undefined
+/** The members with addresses that bearward reads from the issuer's metadata, because the options do not give them. */
+function neededMembers(
+  { verifiesJwts, keys }: Pick<IssuerSettings, 'verifiesJwts' | 'keys'>,
+  introspection: CheckedIntrospection | undefined,
+): readonly string[] {
+  const needsKeys = (verifiesJwts || introspection?.needsKeys === true) && keys.from === 'metadata'
+  return [needsKeys ? 'jwks_uri' : undefined, introspection?.needsMember].filter((name) => name !== undefined)
 }
 
-/** What of an issuer comes out of its metadata, as opposed to being given. */
-interface Sought {
-  readonly keys: boolean
-  /** The member that the issuer's introspection needs. */
-  readonly member: string | undefined
-}
-
-function soughtInMetadata({ jwt, introspection }: ParsedIssuer): Sought {
-  const needsKeys = jwt.verifiesJwts || introspection?.needsKeys === true
-  return {
-    keys: needsKeys && jwt.keys.from === 'metadata',
-    member: introspection?.needsMember,
-  }
+interface DescribedIssuer extends Pick<IssuerSettings, 'identifier' | 'metadata'> {
+  readonly needed: readonly string[]
 }
 
 function requireIssuer(
-  { issuer, metadata }: ParsedIssuer,
+  { identifier, metadata, needed }: DescribedIssuer,
   option: string,
   insecureHosts: readonly string[],
-  sought: Sought,
 ): void {
   if (metadata.from === 'data') {
-    const { issuer: named, jwks_uri: jwksUri } = metadata.document
-    if (named !== issuer) throw misconfigured(`${option}.metadata.issuer`, show(named), `exactly "${issuer}"`)
-    if (sought.keys) endpointUrl(insecureHosts)(jwksUri, `${option}.metadata.jwks_uri`)
-    if (sought.member !== undefined) {
-      endpointUrl(insecureHosts)(metadata.document[sought.member], `${option}.metadata.${sought.member}`)
-    }
+    const { document } = metadata
+    const named = document['issuer']
+    if (named !== identifier) throw misconfigured(`${option}.metadata.issuer`, show(named), `exactly "${identifier}"`)
+    for (const name of needed) endpointUrl(insecureHosts)(document[name], `${option}.metadata.${name}`)
   }
-  const isOnlyCompared = !sought.keys && sought.member === undefined
-  if (!URL.canParse(issuer)) {
-    // Such an identifier can be compared, but nothing can be discovered from it.
+  const isOnlyCompared = needed.length === 0
+  if (!URL.canParse(identifier)) {
+    // Nothing can be discovered from such an identifier, but it can be compared.
     if (isOnlyCompared || metadata.from !== 'discovery') return
   }
-  // Nothing is asked at an identifier that is only compared, so that it may be plain http, as AD FS has it.
-  const hosts = isOnlyCompared ? [new URL(issuer).hostname] : insecureHosts
-  endpointUrl(hosts)(issuer, `${option}.issuer`)
-  if (issuer.includes('?')) throw misconfigured(`${option}.issuer`, `"${issuer}"`, 'a URL without query')
+  // No request goes to an identifier that is only compared: it may be plain http, as that of AD FS.
+  const hosts = isOnlyCompared ? [new URL(identifier).hostname] : insecureHosts
+  endpointUrl(hosts)(identifier, `${option}.issuer`)
+  if (identifier.includes('?')) throw misconfigured(`${option}.issuer`, `"${identifier}"`, 'a URL without query')
 }
 
 /** Whether clients can discover an issuer by its identifier. @see RFC 9728 §2, RFC 8414 §2 */
-function isDiscoverable(identifier: string, sought: Sought): boolean {
+function isDiscoverable(identifier: string, needed: readonly string[]): boolean {
   if (!URL.canParse(identifier)) return false
-  return sought.keys || sought.member !== undefined || endpointFault(new URL(identifier), []) === undefined
+  return needed.length > 0 || endpointFault(new URL(identifier), []) === undefined
 }
 
 function parseMetadataSource(value: unknown, option: string, insecureHosts: readonly string[]): MetadataSource {
   if (value === undefined || value === 'discover') return { from: 'discovery' }
   if (!isObject(value)) throw misconfigured(option, show(value), '"discover", { url }, or the metadata itself')
   if ('issuer' in value) return { from: 'data', document: plainData(value, option) as JsonObject }
-  return { from: 'url', url: objectOf<{ url: string }>(value, option, { url: endpointUrl(insecureHosts) }).url }
+  return { from: 'url', url: objectOf(value, option, { url: endpointUrl(insecureHosts) }).url }
 }
 
 function parseJwt(
   value: unknown,
   option: string,
   insecureHosts: readonly string[],
-): Omit<ParsedIssuer['jwt'], 'verifiesJwts'> {
-  const { jwks, jwksUri, algorithms, profile } = objectOf<{
-    jwks: JsonObject | undefined
-    jwksUri: string | undefined
-    algorithms: readonly string[]
-    profile: IssuerSettings['profile']
-  }>(value, option, {
+): Pick<IssuerSettings, 'keys' | 'algorithms' | 'profile'> {
+  const { jwks, jwksUri, algorithms, profile } = objectOf(value, option, {
     jwks: optional(keySet),
     jwksUri: optional(endpointUrl(insecureHosts)),
-    algorithms: withDefault(
-      ASYMMETRIC_ALGORITHMS,
-      arrayOf(oneOf(...ASYMMETRIC_ALGORITHMS), 'an array of at least one asymmetric JWS algorithm'),
-    ),
+    algorithms: acceptedAlgorithms,
     profile: withDefault<IssuerSettings['profile']>('rfc9068', oneOf('rfc9068', 'compatible')),
-  })
+  } satisfies Checks<JwtOptions>)
   if (jwks && jwksUri !== undefined) throw misconfigured(option, '"jwks" and "jwksUri"', 'one of the two')
-  const keys: IssuerSettings['keys'] = jwks
-    ? { from: 'data', jwks }
-    : jwksUri === undefined
-      ? { from: 'metadata' }
-      : { from: 'url', url: jwksUri }
-  return { keys, algorithms: new Set(algorithms), profile }
+  const url: KeyLocation = jwksUri === undefined ? { from: 'metadata' } : { from: 'url', url: jwksUri }
+  return { keys: jwks ? { from: 'data', jwks } : url, algorithms: new Set(algorithms), profile }
 }
+
+const acceptedAlgorithms: Check<readonly string[]> = withDefault(
+  ASYMMETRIC_ALGORITHMS,
+  arrayOf(oneOf(...ASYMMETRIC_ALGORITHMS), 'an array of at least one asymmetric JWS algorithm'),
+)
 
 const keySet: Check<JsonObject> = (value, option) => {
   if (!isObject(value) || !Array.isArray(value['keys']) || value['keys'].length === 0) {

@@ -250,7 +250,7 @@ function create(options: Partial<ResourceServerOptions>): unknown {
 }
 
 test('a resource that is no URI', () => {
-  expect(() => create({ resource: 'orders-api' })).toThrow(/option "resource".*"audience" beside it may be any string/)
+  expect(() => create({ resource: 'orders-api' })).toThrow(/option "resource".*"audience" may be any string/)
   expect(() => create({ audience: 'orders-api' })).not.toThrow()
 })
 

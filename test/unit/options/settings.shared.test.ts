@@ -83,10 +83,13 @@ const NOT_FUNCTION = [
 ] as const
 
 const rows: readonly Row[] = [
-  ...wrong('resource', 'a non-empty string', ['', '""'], [undefined, 'nothing'], [['x'], 'an array of 1'], ...NOT_TEXT),
   ...wrong(
     'resource',
     'an absolute URI without fragment',
+    ['', '""'],
+    [undefined, 'nothing'],
+    [['x'], 'an array of 1'],
+    ...NOT_TEXT,
     ['api.example.com', '"api.example.com"'],
     ['/orders', '"/orders"'],
     [`${RESOURCE}#x`, `"${RESOURCE}#x"`],
@@ -140,7 +143,7 @@ const rows: readonly Row[] = [
   ...wrong('keys', 'an object', [null, 'null'], [false, 'false'], ...NOT_OBJECT),
   ...wrong('keys.refreshSeconds', 'a number from 60 to 86400', [59, '59'], [86_401, '86401'], ...NOT_NUMBER),
   ...wrong('keys.maxStaleSeconds', 'a number from 60 to 604800', [59, '59'], [604_801, '604801'], ...NOT_NUMBER),
-  ...wrong('keys.maxStaleSeconds', 'no less than "keys.refreshSeconds"', [599, '599']),
+  ...wrong('keys.maxStaleSeconds', 'at least "keys.refreshSeconds"', [599, '599']),
   ...wrong('keys.cooldownSeconds', 'a number from 1 to 3600', [0, '0'], [3601, '3601'], ...NOT_NUMBER),
   ...wrong('keys.timeoutMs', 'a number from 100 to 30000', [99, '99'], [30_001, '30001'], ...NOT_NUMBER),
   ...wrong('scopes', 'an object', [null, 'null'], [false, 'false'], ...NOT_OBJECT),
@@ -311,7 +314,7 @@ describe('defaults', () => {
       realm: undefined,
       claims: undefined,
       insecureHosts: [],
-      implied: {},
+      scopes: {},
     })
   })
 
@@ -350,7 +353,7 @@ describe('defaults', () => {
 
 /** What a scope brings along, itself left out. */
 function implied(implies: Record<string, readonly string[]>, scope: string): readonly string[] {
-  return createScopeExpansion(settings({ scopes: { implies } }).implied)([scope]).slice(1)
+  return createScopeExpansion(settings({ scopes: { implies } }).scopes)([scope]).slice(1)
 }
 
 describe('scopes.implies', () => {
@@ -378,9 +381,7 @@ describe('scopes.implies', () => {
     ['beside a way out', { a: ['x', 'b'], b: ['y', 'a'] }],
   ])('with a cycle %s is configuration_invalid', (_, implies) => {
     const message = refusalOf({ scopes: { implies } })
-    expect(message.startsWith('option "scopes.implies": expected implications without a cycle, got the cycle ')).toBe(
-      true,
-    )
+    expect(message.startsWith('option "scopes.implies": expected no cycle, got the cycle ')).toBe(true)
     expect(message).toContain(' → ')
   })
 
