@@ -334,8 +334,7 @@ export type IssuerResolver = (
 
 interface IssuerSources {
   readonly fingerprint: string
-  readonly weight: () => number
-  readonly release: () => void
+  readonly keys: KeysInMemory
 }
 
 interface IssuerStage<Sources extends IssuerSources> {
@@ -406,7 +405,14 @@ interface KeySource {
   readonly failing: () => BearwardError | undefined
 }
 
+interface KeysInMemory {
+  readonly inMemory: () => readonly VerificationKey[]
+  readonly release: () => void
+}
+
 type LoadKeys = (wanted: WantedKeys, signal: AbortSignal, leader: CallContext) => Promise<PublishedKeys>
+
+type LoadMetadata = (wanted: WantedMetadata, signal: AbortSignal, leader: CallContext) => Promise<PublishedMetadata>
 
 export interface MemoryTierOptions {
   readonly max?: number | undefined
@@ -414,11 +420,13 @@ export interface MemoryTierOptions {
   readonly now?: (() => number) | undefined
 }
 
-interface MetadataSharing<T> {
+interface MetadataSharing {
   readonly fingerprint: string
+  readonly freshMs: number
+  readonly maxStaleMs: number
   readonly timeoutMs: number
-  readonly parse: (data: JsonObject) => T
-  readonly suffices: (entry: SharedEntry<T>) => boolean
+  readonly now: () => number
+  readonly parse: (data: JsonObject) => PublishedMetadata
 }
 
 interface Needed {
@@ -450,6 +458,12 @@ interface PublishedKeys extends UsableKeys {
   readonly maxAgeSeconds: number | undefined
   readonly fetchedMs?: number
   readonly extraMs?: number | undefined
+}
+
+interface PublishedMetadata {
+  readonly url: string
+  readonly document: JsonObject
+  readonly fetchedMs?: number
 }
 
 export type RequestHeaders =
@@ -522,7 +536,7 @@ interface RunningTiers {
   readonly maxWaitMs: number
   readonly spread: number | undefined
   readonly shareKeys: (fetchKeys: FetchKeys, sharing: KeySharing) => LoadKeys
-  readonly shareMetadata: <T extends JsonObject>(sharing: MetadataSharing<T>) => SharedMetadata<T> | undefined
+  readonly shareMetadata: (fetchMetadata: LoadMetadata, sharing: MetadataSharing) => LoadMetadata
   readonly answers: SharedAnswers | undefined
 }
 
@@ -588,16 +602,6 @@ interface SharedAnswers {
   readonly about: (token: string, fingerprint: string) => Promise<SharedAnswer>
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
-}
-
-interface SharedEntry<T> {
-  readonly value: T
-  readonly originMs: number
-}
-
-interface SharedMetadata<T> {
-  readonly read: (context: CallContext) => Promise<SharedEntry<T> | undefined>
-  readonly write: (value: T, writing: SharedWriting, context: CallContext) => void
 }
 
 export interface SharedTiers {
@@ -703,6 +707,11 @@ interface WantedKeys {
       readonly fetchedMs: number
     },
   ) => void
+}
+
+interface WantedMetadata {
+  readonly heldSinceMs: number | undefined
+  readonly adopt: (older: PublishedMetadata) => void
 }
 
 export type WireError = 'invalid_request' | 'invalid_token' | 'insufficient_scope'
