@@ -204,7 +204,7 @@ interface Engine {
   readonly stop: () => void
 }
 
-interface ErrorChallenge {
+export interface ErrorChallenge {
   readonly scheme?: string
   readonly parameters?: Readonly<Record<string, string>>
 }
@@ -484,7 +484,7 @@ export interface Requirement<Claims = unknown> {
   readonly scopes?: readonly string[]
 }
 
-interface RequirementContext {
+export interface RequirementContext {
   readonly nowMs: number
 }
 

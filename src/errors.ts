@@ -172,7 +172,7 @@ export class BearwardError extends Error {
   }
 
   static {
-    writeHeaders = (error, headers) => {
+    writeHeaders = (error: BearwardError, headers: HeadersOf): void => {
       // A proxy of an error has no private member.
       if (#headers in error) error.#headers = headers
     }

@@ -8,8 +8,9 @@ export {
   scope,
   type Denial,
   type Requirement,
+  type RequirementContext,
 } from '../stages/authorize.ts'
-export { BearwardError, type ErrorCode, type WireError } from '../errors.ts'
+export { BearwardError, type ErrorChallenge, type ErrorCode, type WireError } from '../errors.ts'
 export {
   bearerToken,
   clientSecretBasic,

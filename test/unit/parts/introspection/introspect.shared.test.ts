@@ -134,6 +134,12 @@ describe('one part in two servers', () => {
   })
 })
 
+/** Both issuers with one part. */
+function listed(prefixes?: readonly string[]) {
+  const part = introspect({ auth, ...(prefixes && { opaqueTokens: { prefixes } }) })
+  return [ISSUER, OTHER].map((issuer) => ({ issuer, introspection: part }))
+}
+
 describe('one part at two issuers', () => {
   const introspection = introspect({ auth })
   /** Each of them is asked about the JWTs that name it. */
@@ -160,10 +166,6 @@ describe('one part at two issuers', () => {
   })
 
   test('is refused where both are listed, as nothing tells their opaque tokens apart', () => {
-    const listed = (prefixes?: readonly string[]) => {
-      const part = introspect({ auth, ...(prefixes && { opaqueTokens: { prefixes } }) })
-      return [ISSUER, OTHER].map((issuer) => ({ issuer, introspection: part }))
-    }
     expect(refusedFor(listed())).toBe('issuers[0].introspection.opaqueTokens')
     expect(refusedFor(listed(['a_']))).toBe('issuers[0].introspection.opaqueTokens')
   })

@@ -12,9 +12,10 @@ function refusalOf(issuers: unknown): unknown {
   }
 }
 
+const resolve = () => ({ issuer: ISSUER })
+
 describe('the option `issuers`', () => {
   test('refuses a plain function, and names the function to call', () => {
-    const resolve = () => ({ issuer: ISSUER })
     expect(refusalOf(resolveIssuers(resolve))).toBeUndefined()
     expect(refusalOf(resolve)).toMatchObject({
       code: 'configuration_invalid',
