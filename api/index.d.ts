@@ -156,8 +156,7 @@ interface CheckedIntrospection {
 
 interface CheckedIssuer<Sources extends IssuerSources> {
   readonly identifier: string
-  readonly fingerprint: string
-  readonly createSources: (keysLoaded: () => void) => Sources
+  readonly sources: (earlier: Sources | undefined, keysLoaded: () => void) => Sources
   readonly create: (sources: Sources) => TrackedIssuer
 }
 
@@ -333,7 +332,6 @@ export type IssuerResolver = (
 ) => TrustedIssuer | undefined | Promise<TrustedIssuer | undefined>
 
 interface IssuerSources {
-  readonly fingerprint: string
   readonly keys: KeysInMemory
 }
 

@@ -137,16 +137,13 @@ export interface IssuerStage<Sources extends IssuerSources> {
 /** An issuer with checked settings. */
 export interface CheckedIssuer<Sources extends IssuerSources> {
   readonly identifier: string
-  /** Equal for issuers that fetch the same documents: these can share sources. */
-  readonly fingerprint: string
-  /** Calls `keysLoaded` whenever the issuer's keys change. */
-  readonly createSources: (keysLoaded: () => void) => Sources
+  /** Returns its sources, with what is still of use of the earlier ones. Calls `keysLoaded` whenever the issuer's keys change. */
+  readonly sources: (earlier: Sources | undefined, keysLoaded: () => void) => Sources
   readonly create: (sources: Sources) => TrackedIssuer
 }
 
 /** An issuer's metadata and keys. They stay cached while its other settings change. */
 export interface IssuerSources {
-  readonly fingerprint: string
   readonly keys: KeysInMemory
 }
 

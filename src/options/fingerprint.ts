@@ -3,9 +3,14 @@ import type { IssuerSettings } from './issuer.ts'
 
 // Strings that identify a configuration: equal settings make equal strings, and different ones make different strings.
 
+/** The settings that decide over an issuer's keys. */
+export function keysFingerprint({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
+  return JSON.stringify([identifier, metadata, keys, [...algorithms]])
+}
+
 /** The settings that decide over an issuer's metadata and keys. */
-export function sourcesFingerprint({ identifier, metadata, keys, algorithms, introspection }: IssuerSettings): string {
-  return JSON.stringify([identifier, metadata, keys, [...algorithms], introspection?.needsMember])
+export function sourcesFingerprint(issuer: IssuerSettings): string {
+  return JSON.stringify([keysFingerprint(issuer), issuer.introspection?.needsMember])
 }
 
 /**

@@ -98,8 +98,7 @@ export function createTenants<Sources extends IssuerSources>(
     if (hint !== OPAQUE && checked.identifier !== identifierIn(hint)) {
       throw misconfigured(`${option}.issuer`, quote(checked.identifier), `exactly ${quote(identifierIn(hint))}`)
     }
-    const known = tenants.peek(hint)?.sources
-    const sources = known?.fingerprint === checked.fingerprint ? known : checked.createSources(() => weighAgain(hint))
+    const sources = checked.sources(tenants.peek(hint)?.sources, () => weighAgain(hint))
     const issuer = checked.create(sources)
     // Callers that asked before `invalidateAll()` may use an outdated answer; it is not cached.
     if (!isOutdated) tenants.set(hint, { issuer, sources, answeredMs: now(), epoch })

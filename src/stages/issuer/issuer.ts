@@ -5,7 +5,7 @@ import type { IssuerSettings } from '../../options/issuer.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { CallContext, TrackedIssuer } from '../../pipeline.ts'
 import { fetchDocument, UpstreamFault } from '../../upstream/fetch-document.ts'
-import { documentsFingerprint, sourcesFingerprint } from '../../options/fingerprint.ts'
+import { documentsFingerprint, keysFingerprint, sourcesFingerprint } from '../../options/fingerprint.ts'
 import type { FetchedKeys, IssuerSources, LoadKeys, Services, WantedKeys } from '../../parts.ts'
 import { createKeySet, freshForMs, type KeySet } from './key-set.ts'
 import { createMetadataCache, type MetadataCache } from './metadata.ts'
@@ -14,11 +14,21 @@ import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
 /** An issuer's metadata and keys. */
 export interface Sources extends IssuerSources {
+  /** Equal for issuers that fetch the same documents: these can share sources. */
+  readonly fingerprint: string
+  /** Equal for issuers that have the same keys. */
+  readonly keysFingerprint: string
   readonly metadata: MetadataCache
   readonly keys: KeySet
 }
 
-export function createSources(issuer: IssuerSettings, settings: Settings, { tiers }: Services): Sources {
+/** @param earlier Sources of the same issuer under other settings: their keys stay, where they are still the right ones. */
+export function createSources(
+  issuer: IssuerSettings,
+  settings: Settings,
+  { tiers }: Services,
+  earlier?: Sources,
+): Sources {
   const metadata = createMetadataCache(issuer, {
     ...settings,
     tiers,
@@ -29,6 +39,9 @@ export function createSources(issuer: IssuerSettings, settings: Settings, { tier
       settings.emit({ type: 'metadata_stale', issuer: issuer.identifier, detail: describeFault(fault) })
     },
   })
+  const fingerprints = { fingerprint: sourcesFingerprint(issuer), keysFingerprint: keysFingerprint(issuer) }
+  if (earlier?.keysFingerprint === fingerprints.keysFingerprint)
+    return { ...fingerprints, metadata, keys: earlier.keys }
   const keys = createKeySet(keyLoader(issuer, metadata, settings, tiers), {
     ...settings.keys,
     // Keys given as data are neither fresh nor stale.
@@ -38,7 +51,7 @@ export function createSources(issuer: IssuerSettings, settings: Settings, { tier
     now: settings.now,
     emit: settings.emit,
   })
-  return { fingerprint: sourcesFingerprint(issuer), metadata, keys }
+  return { ...fingerprints, metadata, keys }
 }
 
 export function createIssuer(

@@ -21,13 +21,13 @@ export function createIssuerRegistry(settings: Settings, services: Services): Is
 function checkedIssuer(issuer: IssuerSettings, settings: Settings, services: Services): CheckedIssuer<Sources> {
   return {
     identifier: issuer.identifier,
-    fingerprint: sourcesFingerprint(issuer),
-    createSources(keysLoaded) {
+    sources(earlier, keysLoaded) {
+      if (earlier?.fingerprint === sourcesFingerprint(issuer)) return earlier
       function emit(event: Parameters<Settings['emit']>[0]): void {
         if (event.type === 'keys_loaded') keysLoaded()
         settings.emit(event)
       }
-      return createSources(issuer, { ...settings, emit }, services)
+      return createSources(issuer, { ...settings, emit }, services, earlier)
     },
     create: (sources) => createIssuer(issuer, sources, services),
   }

@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
+  introspect,
   type IssuerResolver,
   resolveIssuers,
   type ResourceServerOptions,
@@ -225,6 +226,31 @@ describe('a resolver', () => {
     await api.verify(token)
     expect(upstream.calls.length).toBe(before)
   })
+
+  test.each([true, false])(
+    'an answer that begins or ceases to introspect keeps the keys at hand: %s',
+    async (begins) => {
+      let introspects = !begins
+      let isDown = false
+      const { jwk } = await signingKey()
+      const { api } = await tenantsFixture(
+        ({ iss = '' }) => ({ issuer: iss, ...(introspects && { introspection: introspect({ auth: 'none' }) }) }),
+        {
+          async fetch(url) {
+            if (isDown) throw new TypeError('fetch failed')
+            return Response.json(
+              url.endsWith('/jwks') ? { keys: [jwk] } : { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` },
+            )
+          },
+        },
+      )
+      expect(await codeOf(api.verify(await tokenOf(ISSUER)))).toBe('accepted')
+      introspects = begins
+      isDown = true
+      await api.invalidateAll()
+      expect(await codeOf(api.verify(await tokenOf(ISSUER)))).toBe('accepted')
+    },
+  )
 
   test('a changed answer counts after ten minutes, for tokens that were verified as well', async () => {
     let audience = 'https://api.example.com'
