@@ -10,7 +10,7 @@ export interface AuthorizationServerMetadata {
   readonly [member: string]: unknown
 }
 
-/** What a protected resource tells its clients about itself. @see RFC 9728 §2 */
+/** The metadata of a protected resource, for its clients. @see RFC 9728 §2 */
 export interface ProtectedResourceMetadata {
   readonly resource: string
   readonly authorization_servers?: readonly string[]

@@ -3,20 +3,21 @@ import type { IssuerSettings } from './issuer.ts'
 
 // Strings that identify a configuration: equal settings make equal strings, and different ones make different strings.
 
-/** The settings that decide over an issuer's keys. */
+/** Identifies the settings that determine an issuer's keys. */
 export function keysFingerprint({ identifier, metadata, keys, algorithms }: IssuerSettings): string {
   return JSON.stringify([identifier, metadata, keys, [...algorithms]])
 }
 
-/** The settings that decide over an issuer's metadata and keys. */
+/** Identifies the settings that determine an issuer's metadata and keys. */
 export function sourcesFingerprint(issuer: IssuerSettings): string {
   return JSON.stringify([keysFingerprint(issuer), issuer.introspection?.needsMember])
 }
 
 /**
- * The settings that decide which documents are fetched, and from where: processes that agree in them may share documents.
+ * Identifies the settings that determine which documents are fetched, and from where. Processes with equal settings can share
+ * documents.
  *
- * @param members what is kept of a document, where that differs from process to process
+ * @param members the members that are kept of a document, where processes differ in them
  */
 export function documentsFingerprint(
   { identifier, metadata, keys }: IssuerSettings,
@@ -27,9 +28,9 @@ export function documentsFingerprint(
 }
 
 /**
- * The terms under which a verdict on a token counts: the issuer as it is described, and how it is asked about tokens.
+ * Identifies the terms under which a verdict on a token counts: the settings of the issuer, and of the requests about tokens.
  *
- * @param asking the settings of whoever asks. JSON leaves out functions: credentials may change and verdicts still count.
+ * @param asking the settings of the requests. JSON leaves out functions: verdicts count on when credentials change.
  */
 export function termsFingerprint(
   {
@@ -44,7 +45,7 @@ export function termsFingerprint(
   return JSON.stringify([identifier, audience && [...audience], clients && [...clients], local, sources, asking])
 }
 
-/** The name under which processes share answers about tokens: the terms, and where the endpoint may be. */
+/** Identifies the terms under which processes share answers about tokens. They include where the endpoint may be. */
 export function answersFingerprint(
   terms: string,
   { insecureHosts }: { readonly insecureHosts: readonly string[] },

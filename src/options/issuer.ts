@@ -65,7 +65,7 @@ export function parseIssuer(value: unknown, option: string, surroundings: Surrou
       ...parseJwt(each === false ? {} : each, name, insecureHosts),
       verifiesJwts: each !== false,
     }),
-    introspection: optional(introspectionPart({ insecureHosts })),
+    introspection: optional(introspectionPart(insecureHosts)),
   } satisfies Checks<TrustedIssuer>)
   const { issuer: identifier, audience, metadata, jwt, introspection } = given
   const clients = given.clients && new Set(given.clients)

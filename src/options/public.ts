@@ -3,7 +3,7 @@ import type { Introspection, ResolvedIssuers, SharedTiers } from '../parts.ts'
 import type { BearwardEvent, FetchFunction } from '../pipeline.ts'
 import type { StandardSchemaV1 } from '../token/standard-schema.ts'
 
-/** What `createResourceServer` takes. Unknown options are refused. */
+/** The options of `createResourceServer`. Unknown options are refused. */
 export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefined = undefined> {
   /** This API's resource identifier: an https URL or any absolute URI, without fragment. @see RFC 8707 §2 */
   readonly resource: string
@@ -15,11 +15,11 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly clockToleranceSeconds?: number | undefined
   /** Longest accepted token in bytes. Default 16384, 256 to 1048576. */
   readonly maxTokenBytes?: number | undefined
-  /** Also take `access_token` from a form body (RFC 6750 §2.2). Default false. Query strings are never read. */
+  /** Also accept `access_token` from a form body (RFC 6750 §2.2). Default false. Query strings are never read. */
   readonly form?: boolean | undefined
-  /** Cache of verified tokens in this process; `false` verifies every time. */
+  /** Cache of verified tokens in this process; `false` verifies each token every time. */
   readonly tokenCache?: TokenCacheOptions | false | undefined
-  /** How issuers' keys are kept. */
+  /** How long issuers' keys serve. */
   readonly keys?: KeyOptions | undefined
   /** Caches that other processes share: `sharedTiers([…])`. */
   readonly tiers?: SharedTiers | undefined
@@ -27,19 +27,19 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
   readonly claims?: Schema | undefined
   readonly scopes?: ScopeOptions | undefined
   /**
-   * Additions to the protected resource metadata (RFC 9728), which is derived when `resource` is a URL; `false` neither
-   * serves it nor names it in challenges.
+   * Adds to the protected resource metadata (RFC 9728), which bearward derives when `resource` is a URL. With `false` it neither
+   * serves the document nor names it in challenges.
    */
   readonly resourceMetadata?: false | Partial<ProtectedResourceMetadata> | undefined
   /** `realm` of every challenge: printable ASCII. Default: none. */
   readonly realm?: string | undefined
-  /** Hosts (without port) that may be spoken to over plain http, for an issuer in the cluster. Loopback always may. */
+  /** Hosts (without port) to which requests may go over plain http, for an issuer in the cluster. Loopback needs no entry. */
   readonly insecureHosts?: readonly string[] | undefined
   /** Makes the requests to issuers. Default: the platform's `fetch`. */
   readonly fetch?: FetchFunction | undefined
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly now?: (() => number) | undefined
-  /** Is told what happens behind the scenes. What it throws is ignored. */
+  /** Receives events from the background. Its errors are ignored. */
   readonly onEvent?: ((event: BearwardEvent) => void) | undefined
 }
 
@@ -47,17 +47,17 @@ export interface ResourceServerOptions<Schema extends StandardSchemaV1 | undefin
 export interface TokenCacheOptions {
   /** Most tokens kept. Default 10000, 1 to 1000000. */
   readonly max?: number | undefined
-  /** Most bytes kept, estimated from the tokens' lengths. Default 32 MiB, 64 KiB to 1 GiB. */
+  /** Most bytes kept, estimated. Default 32 MiB, 64 KiB to 1 GiB. */
   readonly maxBytes?: number | undefined
-  /** Seconds after which a token is verified again, however long it lives. Default 300, 1 to 86400. */
+  /** Seconds after which a token is verified again, whatever its `exp`. Default 300, 1 to 86400. */
   readonly maxAgeSeconds?: number | undefined
 }
 
-/** How an issuer's keys are fetched and for how long they serve. */
+/** How bearward fetches an issuer's keys, and how long they serve. */
 export interface KeyOptions {
-  /** Seconds for which keys are fresh; an issuer's `max-age` may only shorten that. Default 600, 60 to 86400. */
+  /** Seconds for which keys are fresh; an issuer's `max-age` can only shorten them. Default 600, 60 to 86400. */
   readonly refreshSeconds?: number | undefined
-  /** Seconds for which keys serve while refreshing fails; then 503. Default 86400, 60 to 604800. */
+  /** Seconds for which keys serve stale while refreshes fail; then 503. Default 86400, 60 to 604800. */
   readonly maxStaleSeconds?: number | undefined
   /** Seconds between two extra fetches for unknown keys and failed signatures. Default 30, 1 to 3600. */
   readonly cooldownSeconds?: number | undefined
@@ -65,13 +65,13 @@ export interface KeyOptions {
   readonly timeoutMs?: number | undefined
 }
 
-/** What scopes mean to this API. */
+/** The meaning of scopes for this API. */
 export interface ScopeOptions {
-  /** Scopes that a scope brings along: `{ admin: ['orders:read'] }`. Transitive; cycles are refused. */
+  /** Further scopes that a scope grants: `{ admin: ['orders:read'] }`. Transitive; cycles are refused. */
   readonly implies?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
-/** An authorization server whose tokens are accepted. */
+/** An authorization server whose tokens this API accepts. */
 export interface TrustedIssuer {
   /** Compared with `iss` exactly, code unit by code unit. */
   readonly issuer: string
@@ -81,7 +81,7 @@ export interface TrustedIssuer {
   readonly clients?: readonly string[] | undefined
   /** Where the issuer's metadata comes from. Default `'discover'`: RFC 8414, then OpenID Connect Discovery. */
   readonly metadata?: 'discover' | { readonly url: string } | AuthorizationServerMetadata | undefined
-  /** How JWTs are verified here; `false` leaves them to `introspection`. */
+  /** How bearward verifies JWTs here; `false` leaves them to `introspection`. */
   readonly jwt?: JwtOptions | false | undefined
   /** Asks the issuer about tokens: `introspect({…})`. Without it opaque tokens are refused. @see RFC 7662 */
   readonly introspection?: Introspection | undefined
@@ -89,9 +89,9 @@ export interface TrustedIssuer {
 
 /** How an issuer's JWTs are verified. @see RFC 9068 */
 export interface JwtOptions {
-  /** Where the keys are, when the metadata is not to be asked. */
+  /** The address of the keys. Default: `jwks_uri` of the metadata. */
   readonly jwksUri?: string | undefined
-  /** The keys themselves: never fetched, never refreshed. */
+  /** The keys themselves; they are never refreshed. */
   readonly jwks?: JsonWebKeySet | undefined
   /** Accepted JWS algorithms. Default: every asymmetric one that the runtime verifies. */
   readonly algorithms?: readonly string[] | undefined

@@ -7,7 +7,7 @@ import { isObject, strictCopy } from '../parse/json.ts'
 
 export interface ResourceMetadataSettings {
   readonly document: ProtectedResourceMetadata
-  /** Where the document is served, and what challenges say; `undefined` where it is not advertised. */
+  /** The document's address, as challenges name it; `undefined` where it is not advertised. */
   readonly url: string | undefined
 }
 
@@ -28,7 +28,7 @@ export function parseResourceMetadata(
   const additions = value === undefined || value === false ? {} : parseAdditions(value, option)
   const url = wellKnownUrl(resource, insecureHosts)
   if (value && url === undefined) {
-    throw misconfigured(option, show(value), `nothing, since "${resource}" is no https URL at which it could be served`)
+    throw misconfigured(option, show(value), `nothing, since "${resource}" is no https URL that could serve it`)
   }
   if (additions.resource !== undefined && additions.resource !== resource) {
     throw misconfigured(`${option}.resource`, show(additions.resource), `exactly "${resource}", or nothing`)
@@ -36,18 +36,18 @@ export function parseResourceMetadata(
   const listed = 'start' in issuers ? [] : issuers.filter(({ advertised }) => advertised)
   const described: ProtectedResourceMetadata = {
     resource,
-    // RFC 9728 §3.2 leaves out what has no value.
+    // RFC 9728 §3.2: a member without values is left out.
     ...(listed.length > 0 && { authorization_servers: listed.map(({ identifier }) => identifier) }),
     bearer_methods_supported: form ? ['header', 'body'] : ['header'],
     ...additions,
   }
-  // As clients read it, and frozen whole: every caller of `metadata()` shares it.
+  // The document as clients read it. It is deeply frozen: every caller of `metadata()` shares it.
   const document = strictCopy(described) as ProtectedResourceMetadata | undefined
-  if (!document) throw misconfigured(option, show(value), 'what JSON can say')
+  if (!document) throw misconfigured(option, show(value), 'JSON')
   return { document, url: value === false ? undefined : url }
 }
 
-// Members beyond these may be anything: RFC 9728 §2 leaves room for more.
+// RFC 9728 §2 allows any other members.
 const MEMBERS: Readonly<Record<string, Check<unknown>>> = {
   authorization_servers: arrayOf(text, 'an array of issuers'),
   jwks_uri: text,

@@ -12,12 +12,12 @@ function refusalOf(issuers: unknown): unknown {
   }
 }
 
-const resolve = () => ({ issuer: ISSUER })
+const toIssuer = () => ({ issuer: ISSUER })
 
 describe('the option `issuers`', () => {
   test('refuses a plain function, and names the function to call', () => {
-    expect(refusalOf(resolveIssuers(resolve))).toBeUndefined()
-    expect(refusalOf(resolve)).toMatchObject({
+    expect(refusalOf(resolveIssuers(toIssuer))).toBeUndefined()
+    expect(refusalOf(toIssuer)).toMatchObject({
       code: 'configuration_invalid',
       detail: expect.stringMatching(/^option "issuers": expected .*resolveIssuers\(…\).*, got a function$/) as string,
     })
