@@ -32,6 +32,12 @@ export function nameOf(fault: unknown): string {
   return name !== undefined && /^[A-Za-z]{0,35}(?:Error|Exception)$/.test(name) ? name : UNKNOWN_REASON
 }
 
+/** Returns the code by which the system names a failure, such as ENOTFOUND; that of the cause, where `fetch` hides it there. */
+export function systemCodeOf(fault: unknown): string | undefined {
+  const code = read(fault, 'code') ?? read(readAny(fault, 'cause'), 'code')
+  return code !== undefined && /^(?:E[A-Z]{3,15}|UND_ERR_[A-Z_]{3,30})$/.test(code) ? code : undefined
+}
+
 /** As `instanceof`, which throws where a foreign object is a proxy that does. */
 export function isA<T>(value: unknown, kind: abstract new (...details: never[]) => T): value is T {
   try {

@@ -104,7 +104,9 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   // Few requirements read the time.
   const clock = Object.freeze({
     get nowMs() {
-      return now()
+      const nowMs = now()
+      requireTime(nowMs)
+      return nowMs
     },
   })
   const challenging: ChallengeSettings = {

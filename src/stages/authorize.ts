@@ -18,7 +18,10 @@ export interface Denial {
 
 /** What a requirement may look at beside the token. */
 export interface RequirementContext {
-  /** Milliseconds since the epoch, by the clock of the resource server; `NaN` where it tells no time. */
+  /**
+   * Milliseconds since the epoch, by the clock of the resource server. Where the clock tells no time, reading it throws, which
+   * denies.
+   */
   readonly nowMs: number
 }
 

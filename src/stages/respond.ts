@@ -55,9 +55,13 @@ export function buildChallenge(
   return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
 }
 
-/** The header fields of an error whose body somebody else writes. */
+/** The header fields of an error whose body and whose CORS fields somebody else writes. */
 export function errorHeaders(error: BearwardError, settings: ChallengeSettings): Readonly<Record<string, string>> {
-  const { 'Content-Type': _, ...headers } = buildChallenge(error, undefined, settings).headers
+  const {
+    'Content-Type': _type,
+    'Access-Control-Expose-Headers': _exposed,
+    ...headers
+  } = buildChallenge(error, undefined, settings).headers
   return headers
 }
 
@@ -78,7 +82,9 @@ function answerTo(
   const helpsNothing = code === 'access_denied' && !challenge?.parameters
   if (status === 500 || helpsNothing) return { status, headers: { ...OWN_HEADERS }, body }
 
-  const used = challenge?.scheme ?? 'Bearer'
+  // Another server's error may have a scheme that this one does not know.
+  const isKnown = challenge?.scheme !== undefined && settings.schemes.some(({ name }) => name === challenge.scheme)
+  const used = isKnown ? challenge.scheme : 'Bearer'
   const scope = scopeOf(error, needed)
   let challenges = ''
   for (const { name, parameters } of settings.schemes) {

@@ -1,5 +1,5 @@
 import { quote } from '../errors.ts'
-import { describeFault, Fault, isA, nameOf, UNKNOWN_REASON } from '../faults.ts'
+import { describeFault, Fault, isA, nameOf, systemCodeOf, UNKNOWN_REASON } from '../faults.ts'
 import { endpointFault } from '../parse/endpoint-address.ts'
 import type { FetchFunction } from '../pipeline.ts'
 import { type Excerpt, readExcerpt } from '../parse/excerpt.ts'
@@ -87,8 +87,10 @@ function hasQuery(url: string): boolean {
 function describeFailure(fault: unknown, url: string): string {
   if (!hasQuery(url) || isA(fault, Fault)) return describeFault(fault)
   const name = nameOf(fault)
-  // An unusual name may repeat the query too.
-  return USUAL_NAMES.includes(name) ? name : UNKNOWN_REASON
+  const code = systemCodeOf(fault)
+  // An unusual name and an unusual code may repeat the query too.
+  const usual = USUAL_NAMES.includes(name) ? name : UNKNOWN_REASON
+  return code === undefined || url.includes(code) ? usual : `${usual} (${code})`
 }
 
 function requireEndpoint(url: string, { insecureHosts, loopback }: FetchSettings): void {

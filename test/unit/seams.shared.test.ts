@@ -366,6 +366,17 @@ const isOffice: Requirement = (_, { nowMs }) => (nowMs === NOW_MS ? granted : de
 const stronger: Requirement = () => deny('too weak', { parameters: { acr_values: 'gold', max_age: '60' } })
 
 describe('a requirement', () => {
+  test('that reads a clock without a time denies', async () => {
+    const clock = { ms: NOW_MS }
+    const settings = parseOptions({ resource: RESOURCE, issuers: [{ issuer: ISSUER }], now: () => clock.ms })
+    const api = composeStages(settings)
+    const token = await (await serverWith()).verify(await signToken())
+    const recent: Requirement = (_, { nowMs }) => (nowMs > NOW_MS + 1_000 ? deny('too old') : granted)
+    expect(() => api.authorize(token, recent)).not.toThrow()
+    clock.ms = Number.NaN
+    expect(() => api.authorize(token, recent)).toThrow(expect.objectContaining({ code: 'access_denied' }))
+  })
+
   test('reads the clock of the resource server, within others too', async () => {
     const api = await serverWith()
     const token = await api.verify(await signToken())
@@ -395,13 +406,20 @@ describe('a requirement', () => {
 })
 
 describe('an error', () => {
+  test('of another server stands with Bearer, where its scheme is unknown here', async () => {
+    const error = new BearwardError('token_expired', 'x', { challenge: { scheme: 'Proof' } })
+    const field = (await serverWith()).challenge(error).headers['WWW-Authenticate']
+    expect(field).toMatch(/^Bearer error="invalid_token"/)
+    const known = await serverWith({ bindings: [fakeBinding()] })
+    expect(known.challenge(error).headers['WWW-Authenticate']).toMatch(/^Bearer, Proof error="invalid_token"/)
+  })
+
   test('has the header fields of its answer, for frameworks that send those of an error', async () => {
     const api = await serverWith()
     const error = await refusalOf(api.authenticate(new Request(RESOURCE)))
     expect(error.headers).toEqual({
       'WWW-Authenticate': 'Bearer',
       'Cache-Control': 'private, no-store',
-      'Access-Control-Expose-Headers': 'WWW-Authenticate, Retry-After',
     })
     expect(Object.keys(error)).not.toContain('headers')
     error.headers = { 'X-Own': '1' }

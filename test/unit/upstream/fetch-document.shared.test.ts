@@ -304,3 +304,21 @@ describe('max-age', () => {
     expect(maxAgeSeconds).toBe(seconds)
   })
 })
+
+test('where the address has a query, a failure is told by its kind and the code of the system', async () => {
+  const failure = async (url: string, code: string): Promise<string> => {
+    const made = attempt(
+      () => {
+        throw Object.assign(new TypeError(`fetch failed for ${url}`), { cause: { code, message: url } })
+      },
+      {},
+      url,
+    )
+    return (await faultOf(made)).message
+  }
+  const told = `${URL_ASKED} cannot be reached: TypeError`
+  expect(await failure(`${URL_ASKED}?p=policy`, 'ENOTFOUND')).toBe(`${told} (ENOTFOUND)`)
+  // A key that is written like a code.
+  expect(await failure(`${URL_ASKED}?key=EYSECRET`, 'EYSECRET')).toBe(told)
+  expect(await failure(`${URL_ASKED}?p=policy`, 'a secret')).toBe(told)
+})
