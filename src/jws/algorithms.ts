@@ -1,4 +1,4 @@
-/** What WebCrypto verifies with, and the key that it takes. @see RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2 */
+/** The parameters and the type of key with which WebCrypto verifies. @see RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2 */
 export interface SignatureAlgorithm {
   readonly keyType: 'RSA' | 'EC' | 'OKP' | 'AKP'
   readonly curve?: string
@@ -23,7 +23,7 @@ function mlDsa(name: string): SignatureAlgorithm {
 
 const ed25519: SignatureAlgorithm = { keyType: 'OKP', curve: 'Ed25519', parameters: { name: 'Ed25519' } }
 
-// Asymmetric alone: an issuer's public key can never be mistaken for a shared secret (CVE-2016-10555).
+// Only asymmetric ones: an issuer's public key can never serve as a shared secret (CVE-2016-10555).
 const algorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map([
   ['RS256', rsa()],
   ['RS384', rsa()],
@@ -48,7 +48,7 @@ export function signatureAlgorithm(name: string): SignatureAlgorithm | undefined
   return algorithms.get(name)
 }
 
-/** The algorithms that a key of this type and curve can verify. */
+/** Returns the algorithms that a key of this type and curve can verify. */
 export function algorithmsForKey(keyType: unknown, curve: unknown): readonly string[] {
   return [...algorithms]
     .filter(([, algorithm]) => algorithm.keyType === keyType && (algorithm.curve ?? curve) === curve)

@@ -1,14 +1,14 @@
 import { type KnownHeaders, parseHeader } from './compact.ts'
 import type { JsonObject } from '../parse/json.ts'
 
-/** Remembers how headers parse: one issuer's tokens bear the same few. */
+/** Caches parsed headers: the tokens of one issuer have the same few. */
 export interface HeaderMemo extends KnownHeaders {
-  /** Remembers the header of a token whose signature was verified: nobody else's may push others out. */
+  /** Caches the header of a token with a verified signature: unverified ones must not evict others. */
   readonly keep: (token: string) => void
   readonly forgetAll: () => void
 }
 
-// Together at most 64 KiB of text and as much again of what it says.
+// Together at most 64 KiB of text, and as much for the parsed headers.
 const MAX_HEADERS = 128
 const MAX_HEADER_LENGTH = 512
 
@@ -18,15 +18,15 @@ interface Header {
 }
 
 /**
- * Makes a memory of headers. What a text means never changes, so that an answer out of it is the answer that parsing would
- * give; it holds no token and no key.
+ * Makes a cache of headers. It returns what parsing would return, because a text always has the same meaning. It contains no token and
+ * no key.
  */
 export function createHeaderMemo(): HeaderMemo {
   const headers = new Map<string, Header>()
   let latest: Header | undefined
 
   function find(token: string, length: number): Header | undefined {
-    // Most often the same header comes again: comparing it costs a third of hashing it.
+    // Usually the same header comes again: a comparison costs a third of a hash.
     if (latest?.text.length === length && token.startsWith(latest.text)) return latest
     if (length > MAX_HEADER_LENGTH) return undefined
     const header = headers.get(token.slice(0, length))
@@ -42,7 +42,7 @@ export function createHeaderMemo(): HeaderMemo {
       const text = copy(token.slice(0, length))
       const parsed = parseHeader(text)
       if (!parsed) return
-      // The oldest goes: a header that is in use comes back with its next token.
+      // Evicts the oldest. A header in use comes back with its next token.
       if (headers.size === MAX_HEADERS) headers.delete(headers.keys().next().value ?? '')
       latest = { text, parsed }
       headers.set(text, latest)
@@ -54,7 +54,7 @@ export function createHeaderMemo(): HeaderMemo {
   }
 }
 
-/** The same text in memory of its own: a slice would keep the whole token alive. */
+/** Copies a text: a slice would keep the whole token in memory. */
 function copy(text: string): string {
   return new TextDecoder().decode(new TextEncoder().encode(text))
 }

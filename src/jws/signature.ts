@@ -4,12 +4,11 @@ import type { CallContext, Issuer, KeySnapshot, UnverifiedJwt, VerificationKey }
 import { isVerifiable } from './runtime-algorithms.ts'
 import { isThenable } from '../runtime/thenable.ts'
 
-// The keys at hand, newer ones, and those that the issuer has now.
+// With the cached keys, with newer ones, and with the issuer's current ones.
 const MAX_TURNS = 3
 
 /**
- * Checks that an algorithm is accepted for this issuer and verified by this runtime. Answers with a promise where the latter is
- * not known yet.
+ * Checks that the issuer may use an algorithm and that this runtime can verify it. Returns a promise while the latter is unknown.
  *
  * @throws {BearwardError} algorithm_refused
  */
@@ -33,13 +32,13 @@ async function requireInRuntime(algorithm: string, verifiable: Promise<boolean>)
 function notInRuntime(algorithm: string): BearwardError {
   return new BearwardError(
     'algorithm_refused',
-    `\`alg\` is "${algorithm}", which this runtime cannot verify: let the issuer sign with another`,
+    `\`alg\` is "${algorithm}", which this runtime cannot verify: have the issuer use another`,
   )
 }
 
 /**
- * Finds the issuer's key that made the signature. Where none did, newer keys are asked for, as often as the cooldown allows:
- * the issuer may have rotated its keys, or given an old name to a new one.
+ * Finds the issuer's key that made the signature. Where none did, it requests newer keys, as often as the cooldown allows: the issuer
+ * may have rotated its keys, or given an old name to a new key.
  *
  * @throws {BearwardError} key_unknown, algorithm_refused, signature_invalid, issuer_unavailable
  * @see RFC 7515 §5.2, RFC 8725 §3.1 and §3.8
@@ -50,11 +49,11 @@ export async function verifySignature(
   context: CallContext,
 ): Promise<VerificationKey> {
   const { keyId, algorithm, signature, signingInput } = jwt
-  // No `await` before the first key is tried, where none is needed: the caller goes on while another thread verifies.
+  // Usually the first verification begins without an `await`: the caller goes on while another thread verifies.
   let keys = issuer.keys.atHand?.(context) ?? (await issuer.keys.current(context))
   let tried: KeySnapshot | undefined
   for (let turn = 1; ; turn++) {
-    // One loop in one function: what runs for every token costs less than with a promise for every step.
+    // One loop in one function, because a promise for every step would cost each token time.
     for (const key of keys.select(keyId, algorithm)) {
       if (tried?.has(key)) continue
       try {
@@ -62,10 +61,10 @@ export async function verifySignature(
         const cryptoKey = isThenable(imported) ? await imported : imported
         if (await crypto.subtle.verify(parametersOf(algorithm), cryptoKey, signature, signingInput)) return key
       } catch {
-        // Some runtimes throw at a signature of the wrong length, and at a key that does not fit: not verified.
+        // Some runtimes throw for a signature of the wrong length, or for a key that does not fit. It is not verified.
       }
     }
-    // Newer keys may be those that another process fetched a while ago: then the issuer's own are asked for once more.
+    // Newer keys may come from another process that fetched them earlier. The next turn gets the issuer's own.
     const newer: KeySnapshot | undefined = turn < MAX_TURNS ? await issuer.keys.renewed(keys, context) : undefined
     if (!newer) throw refusal(jwt, issuer, keys)
     tried = keys
@@ -73,7 +72,7 @@ export async function verifySignature(
   }
 }
 
-/** @throws {TypeError} where nothing verifies such an algorithm */
+/** @throws {TypeError} for an unknown algorithm */
 function parametersOf(algorithm: string): SignatureAlgorithm['parameters'] {
   const parameters = signatureAlgorithm(algorithm)?.parameters
   if (parameters) return parameters
@@ -83,7 +82,7 @@ function parametersOf(algorithm: string): SignatureAlgorithm['parameters'] {
 function refusal(jwt: UnverifiedJwt, issuer: Issuer, snapshot: KeySnapshot): BearwardError {
   const { keyId, algorithm } = jwt
   const { identifier, keys } = issuer
-  // The issuer may well have the key, under an old name even: its outage must not turn a good token into a bad one.
+  // The issuer may have the key, even under an old name. Its outage must not turn a good token into a bad one.
   const outage = keys.failing()
   if (outage) return outage
   const candidates = snapshot.select(keyId, algorithm).length
@@ -104,14 +103,14 @@ function refusal(jwt: UnverifiedJwt, issuer: Issuer, snapshot: KeySnapshot): Bea
   )
 }
 
-// Microsoft Graph. Entra changes the `nonce` in the header of its tokens after they were signed.
+// Microsoft Graph. Entra changes the `nonce` in the header of these tokens after it signed them.
 const GRAPH = new Set(['00000003-0000-0000-c000-000000000000', 'https://graph.microsoft.com'])
 
-/** What a token says of itself may explain its signature to operators; it decides nothing. */
+/** Explains to operators why a signature may be invalid. The unverified `aud` has no other effect. */
 function explain({ claims }: UnverifiedJwt, { audience }: Issuer): string {
   if (!audience) return ''
   const named = claims['aud']
   if (typeof named !== 'string' || audience.has(named)) return ''
-  const why = GRAPH.has(named) ? ', Microsoft Graph, and nobody else can verify such a token' : ''
-  return `: by its own \`aud\`, ${quote(named)}, it is meant for another API${why}. Have the client ask for a scope of this API`
+  const why = GRAPH.has(named) ? ', Microsoft Graph, which alone can verify such tokens' : ''
+  return `: by its \`aud\`, ${quote(named)}, it is meant for another API${why}. Have the client ask for a scope of this API`
 }

@@ -1,14 +1,14 @@
-import { BearwardError, quote } from '../errors.ts'
+import { BearwardError, quote, unexpectedClaim } from '../errors.ts'
 import { type CompactFault, type CompactJws, parseCompact } from './compact.ts'
 import type { JsonObject } from '../parse/json.ts'
 import type { JwtClaims, Unverified, UnverifiedJwt } from '../pipeline.ts'
 
-// RFC 7515 §2. Shells, and libraries for base64 as mail has it, add it.
+// RFC 7515 §2: without padding. Shells and base64 libraries for mail add it.
 const PADDED = 'It holds padding (`=`): send it exactly as it was issued'
 
 /**
- * Takes a JWT apart. What can be refused without a key is refused here: critical extensions, a header without an algorithm,
- * claims without an issuer.
+ * Splits and parses a JWT. Refuses what needs no key to be refused: critical extensions, a header without an algorithm, claims
+ * without an issuer.
  *
  * @throws {BearwardError} token_malformed, claim_missing, issuer_untrusted
  * @see RFC 7515 §5.2, RFC 7519 §7.2
@@ -17,21 +17,19 @@ export function readUnverifiedJwt(token: string): UnverifiedJwt {
   return readUnverifiedJws(token, parseCompact(token))
 }
 
-/** As `readUnverifiedJwt`, of a token that was parsed. @throws {BearwardError} as `readUnverifiedJwt` */
+/** As `readUnverifiedJwt`, for a parsed token. @throws {BearwardError} as `readUnverifiedJwt` */
 export function readUnverifiedJws(token: string, jws: CompactJws | CompactFault): UnverifiedJwt {
   if ('fault' in jws) throw malformed(token.includes('=') ? `${jws.fault}. ${PADDED}` : jws.fault)
   const { header, payload, weight } = jws
   if (member(header, 'crit') !== undefined)
-    throw malformed('its header demands extensions (`crit`), and none is understood')
-  if (member(header, 'b64') !== undefined) throw malformed('its payload encoding (`b64`) is not understood')
+    throw malformed('its header demands extensions (`crit`), and bearward supports none')
+  if (member(header, 'b64') !== undefined) throw malformed('bearward does not support its payload encoding (`b64`)')
   const algorithm = optionalText(header, 'alg')
   if (algorithm === undefined) throw malformed('its header has no `alg`')
   const type = optionalText(header, 'typ')
   const issuer = member(payload, 'iss')
   if (issuer === undefined || issuer === null) throw new BearwardError('claim_missing', 'the token has no claim `iss`')
-  if (typeof issuer !== 'string') {
-    throw new BearwardError('issuer_untrusted', `claim \`iss\`: expected a configured issuer, got ${quote(issuer)}`)
-  }
+  if (typeof issuer !== 'string') throw unexpectedClaim('issuer_untrusted', 'iss', 'a configured issuer', issuer)
   return {
     kind: 'jwt',
     token,
@@ -46,9 +44,9 @@ export function readUnverifiedJws(token: string, jws: CompactJws | CompactFault)
   }
 }
 
-/** As it is compared: RFC 7515 §4.1.9 leaves out the prefix, and media types know no case. */
+/** Normalizes a media type: RFC 7515 §4.1.9 omits the prefix, and case does not matter. */
 function mediaType(type: Unverified<string>): Unverified<string> {
-  // What nearly every access token says.
+  // The type of nearly every access token.
   if (type === 'at+jwt') return type
   return type.toLowerCase().replace(/^application\//, '') as Unverified<string>
 }

@@ -46,7 +46,7 @@ export function classifyParsed(token: string, jws: ReturnType<typeof parseJws>):
   // A header's base64url begins with `e`, as its JSON begins with `{`. With white space or a byte-order mark before it, a JWT would
   // count as opaque, and a lenient endpoint could call it active.
   if (dots > 1 && !token.startsWith('e') && isHeaderBeforeDot(token)) {
-    throw malformed('its header is not strict base64url over a strict JSON object')
+    throw malformed('its header is not a strict JSON object in strict base64url')
   }
   if (dots < 2 || !token.startsWith('e')) return { kind: 'opaque', token }
   // A lenient endpoint could read a JWT out of it that was not checked here.

@@ -5,7 +5,7 @@ import type { AccessToken, Issuer, JwtClaims } from '../pipeline.ts'
 import type { StandardSchemaV1 } from './standard-schema.ts'
 
 /**
- * Checks that the token is meant for this resource and was issued to an accepted client.
+ * Checks the token's audience and client.
  *
  * @throws {BearwardError} audience_mismatch, client_refused
  * @see RFC 9068 §4, RFC 8707 §2
@@ -17,7 +17,7 @@ export function requireRecipient(token: AccessToken, { audience, clients }: Issu
   }
   if (clients && !(token.clientId !== undefined && clients.has(token.clientId))) {
     const actual = token.clientId === undefined ? 'none' : quote(token.clientId)
-    throw new BearwardError('client_refused', `client of the token: expected ${quoteSome(clients)}, got ${actual}`)
+    throw new BearwardError('client_refused', `client: expected ${quoteSome(clients)}, got ${actual}`)
   }
 }
 
@@ -27,7 +27,7 @@ function isMeantFor(audience: ReadonlySet<string>, token: AccessToken): boolean 
 }
 
 /**
- * Passes the claims through the configured schema; without one `Claims` is `JwtClaims`, see createResourceServer's signature.
+ * Applies the configured schema to the claims. Without a schema `Claims` is `JwtClaims`: see the signature of `createResourceServer`.
  *
  * @throws {BearwardError} claim_invalid, naming the members that failed
  */
@@ -39,24 +39,24 @@ export async function withSchema<Claims>(
   return Object.freeze({ ...token, claims: (await applySchema(schema, token.claims)) as Claims })
 }
 
-// An answer may have thousands of members.
+// Claims may have thousands of members.
 const MAX_NAMED = 8
 
 /**
- * Runs a Standard Schema and freezes what comes out.
+ * Runs a Standard Schema and freezes its output.
  *
- * @throws {BearwardError} claim_invalid, naming the members that failed and nothing of their values
+ * @throws {BearwardError} claim_invalid, naming the members that failed but not their values
  */
 export async function applySchema(schema: StandardSchemaV1, claims: JwtClaims): Promise<unknown> {
   let members: string[]
   try {
     const result = await schema['~standard'].validate(claims)
-    // What is neither a value nor issues is no yes.
-    if (!isObject(result)) throw new TypeError('it answered with something that is no result')
+    // Only a result with a value accepts the claims.
+    if (!isObject(result)) throw new TypeError('no result')
     if (result.issues === undefined && 'value' in result) return deepFreeze(result.value)
     members = (result.issues ?? []).map(({ path }) => (path ?? []).map(memberName).join('.') || '(all)')
   } catch (fault) {
-    // Not in its own words, which may quote the claims, and these the token.
+    // Its message may quote the claims, and those may quote the token.
     throw new BearwardError('claim_invalid', `the \`claims\` schema threw: ${nameOf(fault)}`)
   }
   const distinct = [...new Set(members)]
@@ -69,7 +69,7 @@ function memberName(segment: PropertyKey | { readonly key: PropertyKey }): strin
   return String(typeof segment === 'object' ? segment.key : segment)
 }
 
-/** Freezes plain data; what has a nature of its own (dates, maps, bytes) is left as the schema made it. */
+/** Deeply freezes plain objects and arrays. Dates, maps, bytes and other objects stay as the schema made them. */
 function deepFreeze(value: unknown, seen = new Set<unknown>()): unknown {
   const isPlain = Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]'
   if (!isPlain || seen.has(value)) return value

@@ -1,5 +1,5 @@
 import { requireTime } from '../runtime/clock.ts'
-import { BearwardError, quote } from '../errors.ts'
+import { BearwardError, unexpectedClaim } from '../errors.ts'
 import { isObject, type JsonObject } from '../parse/json.ts'
 import type { AccessToken, Actor, AuthorizationDetail } from '../pipeline.ts'
 import type { ScopeReader } from './scopes.ts'
@@ -9,22 +9,21 @@ const TEN_YEARS_SECONDS = 10 * 366 * 24 * 60 * 60
 const MAX_SKEW_SECONDS = 60
 const NONE: readonly never[] = Object.freeze([])
 
-/** An access token and the one claim that has no member of its own there. */
+/** An access token, and the only registered claim without a member in it. */
 export interface ReadToken {
   readonly accessToken: AccessToken
   readonly notBeforeSeconds: number | undefined
 }
 
-/** A frozen type while it is being written. */
+/** A readonly type whose members can be assigned. */
 type Draft<T> = { -readonly [Name in keyof T]: T[Name] }
 
 /**
- * Reads the registered claims into an `AccessToken`, each checked for type and bounds, whatever brought them: a JWT or an
- * introspection answer. A claim that is `null` is absent, and so is an empty `sub`, which servers write where a token has no
- * subject. `acr`, `amr` and `auth_time` only inform: a malformed one is left out of `authentication`.
+ * Reads the registered claims of a JWT or an introspection answer into an `AccessToken`, and checks the type and the bounds of each.
+ * A claim that is `null` is absent, and so is an empty `sub`, which servers send for a token without a subject. `acr`, `amr` and
+ * `auth_time` only inform: a malformed one is left out of `authentication`.
  *
- * Does not check what the claims say: not the issuer, the audience, the client or the clock, save that `exp` is no
- * millisecond value.
+ * Does not check issuer, audience, client and clock, except that `exp` is no millisecond value.
  *
  * @throws {BearwardError} claim_invalid
  */
@@ -40,7 +39,7 @@ export function readAccessToken(
   const expiresAtSeconds = time(claims, 'exp')
   const notBeforeSeconds = time(claims, 'nbf')
   if (expiresAtSeconds !== undefined && expiresAtSeconds > nowMs / 1000 + TEN_YEARS_SECONDS) {
-    throw invalid('exp', 'a time in seconds within the next ten years (are these milliseconds?)', expiresAtSeconds)
+    throw invalid('exp', 'seconds within the next ten years (are these milliseconds?)', expiresAtSeconds)
   }
   if (expiresAtSeconds !== undefined && issuedAtSeconds !== undefined && issuedAtSeconds > expiresAtSeconds) {
     throw invalid('iat', 'a time before `exp`', issuedAtSeconds)
@@ -48,7 +47,7 @@ export function readAccessToken(
   const tokenId = text(claims, 'jti')
   const confirmation = readConfirmation(claims)
   const actor: Actor | undefined = object(claims, 'act')
-  // Assigned one by one, as a spread for each member that may be absent costs more than all the checks.
+  // Assigned one by one: a spread for each optional member costs more than all the checks.
   const accessToken: Draft<AccessToken> = {
     format: origin.format,
     issuer: origin.issuer,
@@ -69,7 +68,7 @@ export function readAccessToken(
 }
 
 /**
- * Checks the clock: refused when now ≥ exp + tolerance; `nbf` and `iat` pass up to now + tolerance. Without a time nothing passes.
+ * Checks the times: refuses when now ≥ exp + tolerance, and `nbf` and `iat` beyond now + tolerance. Without a time no token passes.
  *
  * @throws {BearwardError} token_expired, token_not_yet_valid, issuer_unavailable
  * @see RFC 7519 §4.1.4 to §4.1.6
@@ -99,18 +98,27 @@ function requireReached(name: string, seconds: number | undefined, now: number, 
 }
 
 function invalid(name: string, expected: string, actual: unknown): BearwardError {
-  return new BearwardError('claim_invalid', `claim \`${name}\`: expected ${expected}, got ${quote(actual)}`)
+  return unexpectedClaim('claim_invalid', name, expected, actual)
 }
 
 function member(claims: JsonObject, name: string): unknown {
   return Object.hasOwn(claims, name) ? (claims[name] ?? undefined) : undefined
 }
 
-function text(claims: JsonObject, name: string): string | undefined {
+/** Returns a claim whose value passes a check; `undefined` where it is absent. */
+function claim<T>(
+  claims: JsonObject,
+  name: string,
+  isValid: (value: unknown) => value is T,
+  expected: string,
+): T | undefined {
   const value = member(claims, name)
-  if (value === undefined) return undefined
-  if (!isText(value)) throw invalid(name, 'a non-empty string', value)
-  return value
+  if (value === undefined || isValid(value)) return value
+  throw invalid(name, expected, value)
+}
+
+function text(claims: JsonObject, name: string): string | undefined {
+  return claim(claims, name, isText, 'a non-empty string')
 }
 
 function isText(value: unknown): value is string {
@@ -118,30 +126,28 @@ function isText(value: unknown): value is string {
 }
 
 function time(claims: JsonObject, name: string): number | undefined {
-  const value = member(claims, name)
-  if (value === undefined) return undefined
-  if (!isTime(value)) throw invalid(name, 'a number of seconds', value)
-  return value
+  return claim(claims, name, isTime, 'a number of seconds')
 }
 
-/** Narrows to a number of seconds that JSON carries exactly. */
+/** Narrows to a number of seconds that JSON can represent exactly. */
 export function isTime(value: unknown): value is number {
   return typeof value === 'number' && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 }
 
 function object(claims: JsonObject, name: string): JsonObject | undefined {
-  const value = member(claims, name)
-  if (value === undefined) return undefined
-  if (!isObject(value)) throw invalid(name, 'an object', value)
-  return value as JsonObject
+  return claim(claims, name, isObject, 'an object') as JsonObject | undefined
 }
 
-function strings(value: unknown): readonly string[] | undefined {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+function isStringOrStrings(value: unknown): value is string | readonly string[] {
+  return typeof value === 'string' || isStrings(value)
 }
 
 function readClientId(claims: JsonObject): string | undefined {
-  // Each is checked, so that junk in one is never hidden by another.
+  // Checks each: a good one must not hide a malformed one.
   const clientId = text(claims, 'client_id')
   const cid = text(claims, 'cid')
   const appId = text(claims, 'appid')
@@ -150,22 +156,15 @@ function readClientId(claims: JsonObject): string | undefined {
 }
 
 function readAudience(claims: JsonObject): string[] {
-  const value = member(claims, 'aud')
-  if (value === undefined) return []
-  if (typeof value === 'string') return [value]
-  const audience = strings(value)
-  if (!audience) throw invalid('aud', 'a string or an array of strings', value)
-  return [...audience]
+  const value = claim(claims, 'aud', isStringOrStrings, 'a string or an array of strings') ?? []
+  return typeof value === 'string' ? [value] : [...value]
 }
 
 function readScopes(claims: JsonObject, toScopes: ScopeReader): readonly string[] {
-  // `scope` wins over `scp`; a token that holds both is never read as the union.
+  // `scope` wins over `scp`. A token with both never gets the union.
   const name = member(claims, 'scope') === undefined ? 'scp' : 'scope'
-  const value = member(claims, name)
-  if (value === undefined) return NONE
-  const list = typeof value === 'string' ? value : strings(value)
-  if (list === undefined) throw invalid(name, 'a space-delimited string or an array of strings', value)
-  return toScopes(list)
+  const value = claim(claims, name, isStringOrStrings, 'a space-delimited string or an array of strings')
+  return value === undefined ? NONE : toScopes(value)
 }
 
 function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
@@ -177,27 +176,26 @@ function readConfirmation(claims: JsonObject): AccessToken['confirmation'] {
 }
 
 /**
- * Reads the claims that only inform; a malformed one is left out. AD FS sends `auth_time` as text, and others send `amr` as
- * one string. A requirement on such a claim then fails closed.
+ * Reads the claims that only inform, and leaves out malformed ones. AD FS sends `auth_time` as text, and other servers send `amr`
+ * as one string. A requirement on such a claim then fails closed.
  */
 function readAuthentication(claims: JsonObject, nowMs: number): AccessToken['authentication'] {
   const acr = member(claims, 'acr')
   const authTimeSeconds = member(claims, 'auth_time')
-  const amr = strings(member(claims, 'amr'))
+  const amr = member(claims, 'amr')
   const authentication: Draft<AccessToken['authentication']> = {}
   if (isText(acr)) authentication.acr = acr
-  if (amr) authentication.amr = amr
-  // One that lies ahead, as milliseconds do, would count as recent for ever.
+  if (isStrings(amr)) authentication.amr = amr
+  // A time in the future, such as milliseconds, would count as recent for ever.
   const isPast = isTime(authTimeSeconds) && authTimeSeconds <= nowMs / 1000 + MAX_SKEW_SECONDS
   if (isPast) authentication.authTimeSeconds = authTimeSeconds
   return Object.freeze(authentication)
 }
 
 function readAuthorizationDetails(claims: JsonObject): readonly AuthorizationDetail[] {
-  const value = member(claims, 'authorization_details')
-  if (value === undefined) return NONE
-  if (!Array.isArray(value) || !value.every((detail) => isObject(detail) && typeof detail['type'] === 'string')) {
-    throw invalid('authorization_details', 'an array of objects that name their type', value)
-  }
-  return value as readonly AuthorizationDetail[]
+  return claim(claims, 'authorization_details', areDetails, 'an array of objects with a `type`') ?? NONE
+}
+
+function areDetails(value: unknown): value is readonly AuthorizationDetail[] {
+  return Array.isArray(value) && value.every((detail) => isObject(detail) && typeof detail['type'] === 'string')
 }

@@ -1,22 +1,22 @@
-/** Says what was forgotten since some moment, text by text, so that what was on its way then is not kept. */
+/** Records which texts were forgotten, so that a result which was requested before is not cached. */
 export interface Forgetting {
-  /** To be read before something is begun whose result is to be kept. */
+  /** Read it before work whose result is to be cached. */
   readonly epoch: () => number
   readonly forget: (text: string) => void
   readonly forgetAll: () => void
-  /** Whether a text was forgotten since an epoch. */
+  /** Whether a text was forgotten after an epoch. */
   readonly wasForgotten: (text: string, since: number) => boolean
 }
 
-/** The highest mark that each text got. */
+/** The highest mark of each text. */
 export interface Marks {
   /** Gives a text a mark, unless it has a higher one. */
   readonly set: (text: string, mark: number) => void
-  /** The mark of a text, or a higher one of another text; never a lower one. */
+  /** Returns the mark of a text, or a higher one of another text; never a lower one. */
   readonly of: (text: string) => number
 }
 
-/** Counts what is forgotten. Who forgets one text keeps others from being kept once in 16,384 times. */
+/** Makes a record of bounded size. A forgotten text keeps one of 16,384 other texts from being cached at that time. */
 export function createForgetting(): Forgetting {
   const marks = createMarks()
   let epoch = 0
@@ -25,7 +25,7 @@ export function createForgetting(): Forgetting {
     epoch: () => epoch,
     forget: (text) => marks.set(text, ++epoch),
     forgetAll: () => void (allForgotten = ++epoch),
-    // Nearly always nothing was.
+    // Usually the epoch is the same.
     wasForgotten: (text, since) => since !== epoch && (allForgotten > since || marks.of(text) > since),
   }
 }
@@ -33,11 +33,11 @@ export function createForgetting(): Forgetting {
 const SLOTS = 16_384
 
 /**
- * Marks texts in memory of fixed size: millions of them may be forgotten, and no answer about any of these may come back. Texts
- * that share a slot share the higher mark.
+ * Marks texts in memory of fixed size. Millions of tokens may be forgotten, and none of them may be accepted again. Texts in the same
+ * slot share the higher mark.
  */
 export function createMarks(): Marks {
-  // Made when first used.
+  // Allocated when first used.
   let slots: Float64Array | undefined
   return {
     set(text, mark) {
@@ -49,10 +49,10 @@ export function createMarks(): Marks {
   }
 }
 
-// Of longer texts the end: that of a token differs from token to token.
+// Of longer texts only the end: tokens differ there.
 const HASHED_LENGTH = 256
 
-/** FNV-1a. It need not withstand an attack: whoever hits a slot on purpose must know the text, and causes a question more. */
+/** FNV-1a. An attacker who finds a text for the same slot causes only one more request. */
 function slotOf(text: string): number {
   let hash = 0x811c9dc5
   for (let index = Math.max(0, text.length - HASHED_LENGTH); index < text.length; index++) {

@@ -1,4 +1,4 @@
-/** The part of the Standard Schema interface (version 1) that bearward calls; zod, valibot, arktype and others offer it. */
+/** The part of the Standard Schema interface (version 1) that bearward calls. zod, valibot, arktype and others implement it. */
 export interface StandardSchemaV1<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
@@ -17,5 +17,5 @@ interface SchemaIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What a schema makes of a value. */
+/** The output type of a schema. */
 export type SchemaOutput<Schema extends StandardSchemaV1> = NonNullable<Schema['~standard']['types']>['output']

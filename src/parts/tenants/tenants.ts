@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { BearwardError, quote } from '../../errors.ts'
+import { BearwardError, quote, unexpectedClaim } from '../../errors.ts'
 import { describeFault, isA } from '../../faults.ts'
 import { misconfigured } from '../../options/checks.ts'
 import { isObject } from '../../parse/json.ts'
@@ -188,11 +188,7 @@ function refused(hint: string): BearwardError {
       'the resolver names no issuer that introspects. Configure `introspection` for its issuer, or have it issue JWTs for this API',
     )
   }
-  const actual = quote(identifierIn(hint))
-  return new BearwardError(
-    'issuer_untrusted',
-    `claim \`iss\`: expected an issuer that the resolver trusts, got ${actual}`,
-  )
+  return unexpectedClaim('issuer_untrusted', 'iss', 'an issuer that the resolver trusts', identifierIn(hint))
 }
 
 function notTaken(why: string): BearwardError {

@@ -12,7 +12,7 @@ import { createMetadataCache, type MetadataCache } from './metadata.ts'
 import { createImportedKeys } from '../../jws/imported-keys.ts'
 import { hasCandidate, publicSetOf, usableKeys } from './usable-keys.ts'
 
-/** An issuer's metadata and keys. */
+/** The sources of an issuer, for this stage. */
 export interface Sources extends IssuerSources {
   /** Equal for issuers that fetch the same documents: these can share sources. */
   readonly fingerprint: string
@@ -44,7 +44,7 @@ export function createSources(
     return { ...fingerprints, metadata, keys: earlier.keys }
   const keys = createKeySet(keyLoader(issuer, metadata, settings, tiers), {
     ...settings.keys,
-    // Keys given as data are neither fresh nor stale.
+    // Keys given as data never become stale.
     ...(issuer.keys.from === 'data' && { refreshMs: Infinity, maxStaleMs: Infinity }),
     spread: tiers?.spread,
     issuer: issuer.identifier,

@@ -1,4 +1,4 @@
-import { BearwardError, quote, quoteSome } from '../../errors.ts'
+import { BearwardError, quote, quoteSome, unexpectedClaim } from '../../errors.ts'
 import type { IssuerSettings } from '../../options/issuer.ts'
 import type { Settings } from '../../options/settings.ts'
 import type { CheckedIssuer, Services } from '../../parts.ts'
@@ -43,7 +43,7 @@ function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, se
   const introspecting = [...byIdentifier.values()].filter(({ introspection }) => introspection)
   const configured = quoteSome(new Set(byIdentifier.keys()))
 
-  /** What an unknown issuer should have been: often only a slash is wrong. */
+  /** Names the issuers that an unknown one may stand for. Often only a slash is wrong. */
   function expectedFor(identifier: string): string {
     const twin = identifier.endsWith('/') ? identifier.slice(0, -1) : `${identifier}/`
     return byIdentifier.has(twin) ? `${quote(twin)} (note the slash at the end)` : configured
@@ -53,13 +53,10 @@ function listedIssuers(listed: readonly IssuerSettings[], settings: Settings, se
     find(identifier) {
       const issuer = byIdentifier.get(identifier)
       if (issuer) return issuer
-      throw new BearwardError(
-        'issuer_untrusted',
-        `claim \`iss\`: expected ${expectedFor(identifier)}, got ${quote(identifier)}`,
-      )
+      throw unexpectedClaim('issuer_untrusted', 'iss', expectedFor(identifier), identifier)
     },
     findForOpaque(token) {
-      // The prefixes were checked to be distinct: at most one issuer fits, and none is tried after another.
+      // At most one issuer accepts a token: `requireDistinct` checked the prefixes.
       const issuer = introspecting.find(({ introspection }) => introspection?.accepts(token))
       if (issuer) return issuer
       throw new BearwardError(

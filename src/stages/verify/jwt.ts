@@ -14,7 +14,7 @@ export interface VerifySettings {
 }
 
 /**
- * Verifies a JWT access token locally: first what its header alone can refuse, then the signature, then the claims.
+ * Verifies a JWT access token locally: first its header, because that can refuse it at no cost, then the signature, then the claims.
  *
  * @throws {BearwardError} token_type_wrong, algorithm_refused, key_unknown, signature_invalid, claim_missing, claim_invalid,
  *   token_expired, token_not_yet_valid, audience_mismatch, client_refused, issuer_unavailable
@@ -27,11 +27,11 @@ export async function verifyJwt<Claims>(
   context: CallContext,
 ): Promise<VerifiedToken<Claims>> {
   const algorithmKnown = requireAlgorithm(jwt, issuer)
-  // No `await` for a token like most: what follows begins in the same turn.
+  // Usually there is no promise, and the signature begins in the same turn.
   if (algorithmKnown) await algorithmKnown
   requireTokenType(jwt, issuer)
   const signer = verifySignature(jwt, issuer, context)
-  // Read while another thread is at the signature, which hides what it takes. It counts for nothing until that holds.
+  // Another thread verifies the signature meanwhile, so the claims cost no time. Nothing counts before the signature is valid.
   const read = readClaims(jwt, issuer, settings)
   const key = await signer
 
@@ -43,7 +43,7 @@ export async function verifyJwt<Claims>(
   return { accessToken: await withSchema<Claims>(accessToken, settings.claims), notBeforeSeconds, key }
 }
 
-/** Reads what the claims say, or why they are refused. */
+/** Reads the claims, or why they are refused. */
 function readClaims(
   jwt: UnverifiedJwt,
   issuer: Issuer,

@@ -1,10 +1,10 @@
-import { BearwardError, quote } from '../../errors.ts'
+import { BearwardError, quote, unexpectedClaim } from '../../errors.ts'
 import type { Issuer, JwtClaims, UnverifiedJwt } from '../../pipeline.ts'
 import { FOREIGN_MEMBERS, FOREIGN_TOKEN_NAMES, FOREIGN_TYPES } from '../../token/token-kind.ts'
 
 /**
- * Checks what the header says the token is. An ID token has no business here, and neither has a DPoP proof, a logout token
- * or a signed introspection answer, all of which an issuer signs with the same keys.
+ * Checks the token's type in its header. The issuer signs ID tokens, DPoP proofs, logout tokens and introspection answers with the
+ * same keys: none of them may pass as an access token.
  *
  * @throws {BearwardError} token_type_wrong
  * @see RFC 9068 §2.1 and §4, RFC 8725 §3.11
@@ -13,8 +13,8 @@ export function requireTokenType({ type }: UnverifiedJwt, { identifier, profile 
   if (type === 'at+jwt') return
   if (profile === 'rfc9068') {
     throw wrongType(
-      `the header's \`typ\` is ${quote(type)}, expected "at+jwt" (RFC 9068). If this issuer's access tokens have ` +
-        `\`typ\` "JWT" or none, set \`jwt: { profile: 'compatible' }\` for issuer "${identifier}"`,
+      `the header's \`typ\` is ${quote(type)}, expected "at+jwt" (RFC 9068). For access tokens with "JWT" or none, set ` +
+        `\`jwt: { profile: 'compatible' }\` for issuer "${identifier}"`,
     )
   }
   if (type !== undefined && type !== 'jwt') {
@@ -27,14 +27,14 @@ const REQUIRED = {
   compatible: ['iss', 'exp', 'aud'],
 } as const
 
-// What an access token carries and an ID token does not. `roles` is none of them: Entra puts it into ID tokens.
+// Claims of access tokens that ID tokens do not have. `roles` is not among them: Entra puts it into ID tokens.
 const ACCESS_CLAIMS = ['scope', 'client_id', 'cid', 'appid', 'azpacr', 'permissions']
 const CLIENT_CLAIMS = ['azp', 'appid', 'cid', 'client_id']
-// A client may ask for these without naming an API. `allatclaims` has AD FS copy an access token's claims into the ID token.
+// A client can request these without an API. With `allatclaims` AD FS copies the access token's claims into the ID token.
 const ID_TOKEN_SCOPES = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access', 'allatclaims']
 
 /**
- * Checks that the token is an access token by its claims, and that the required ones are there.
+ * Checks by the claims that the token is an access token, and that it has the required ones.
  *
  * @throws {BearwardError} token_type_wrong, claim_missing
  * @see RFC 9068 §2.2
@@ -51,28 +51,25 @@ function requireAccessTokenLook(claims: JwtClaims, headerType: string | undefine
   const foreign = FOREIGN_MEMBERS.find((name) => has(claims, name))
   if (foreign !== undefined) throw wrongType(`the token has a claim \`${foreign}\`, as ID and logout tokens do`)
   const use = own(claims, 'token_use')
-  if (use !== undefined && use !== 'access')
-    throw wrongType(`claim \`token_use\`: expected "access", got ${quote(use)}`)
+  if (use !== undefined && use !== 'access') throw otherKind('token_use', 'access', use)
   const type = own(claims, 'typ')
-  if (typeof type === 'string' && FOREIGN_TYPES.includes(type.toLowerCase())) {
-    throw wrongType(`claim \`typ\`: expected "Bearer", got ${quote(type)}`)
-  }
+  if (typeof type === 'string' && FOREIGN_TYPES.includes(type.toLowerCase())) throw otherKind('typ', 'Bearer', type)
   const tokenName = own(claims, 'tokenName')
   if (typeof tokenName === 'string' && FOREIGN_TOKEN_NAMES.includes(tokenName)) {
-    throw wrongType(`claim \`tokenName\`: expected "access_token", got ${quote(tokenName)}`)
+    throw otherKind('tokenName', 'access_token', tokenName)
   }
   const saysAccess = use === 'access' || type === 'Bearer'
-  // Keycloak before version 25 copies the `nonce` of the log-in into access tokens.
+  // Keycloak before version 25 copies the login's `nonce` into access tokens.
   if (has(claims, 'nonce') && !saysAccess && headerType !== 'at+jwt' && !isForApi(claims)) {
-    throw wrongType('the token has a claim `nonce`, as ID tokens do, and nothing shows that it is an access token')
+    throw wrongType('the token has a claim `nonce`, as ID tokens do, and no mark of an access token')
   }
   if (saysAccess || ACCESS_CLAIMS.some((name) => has(claims, name)) || scpOf(claims).length > 0) return
   throw wrongType(`the token has none of ${ACCESS_CLAIMS.join(', ')}, scp: it may be an ID token`)
 }
 
 /**
- * Whether the token grants scopes of an API, to a client outside its audience. The `aud` of an ID token holds its client:
- * so there must be an audience, and every client that is named must be outside it.
+ * Whether the token grants scopes of an API to a client outside its audience. An ID token has its client in `aud`, so the token
+ * must have an audience and a client, and every client in it must be outside the audience.
  *
  * @see OpenID Connect Core 1.0 §2
  */
@@ -85,7 +82,7 @@ function isForApi(claims: JwtClaims): boolean {
   return isIssuedToSome && audience.some((each) => typeof each === 'string')
 }
 
-/** The scopes in `scp`; none where it is malformed. */
+/** Returns the scopes in `scp`; none where it is malformed. */
 function scpOf(claims: JwtClaims): readonly string[] {
   const value = own(claims, 'scp')
   const parts: readonly unknown[] = Array.isArray(value) ? value : [value]
@@ -103,6 +100,10 @@ function own(claims: JwtClaims, name: string): unknown {
 function has(claims: JwtClaims, name: string): boolean {
   const value = own(claims, name)
   return value !== undefined && !(name === 'sub' && value === '')
+}
+
+function otherKind(name: string, expected: string, actual: unknown): BearwardError {
+  return unexpectedClaim('token_type_wrong', name, `"${expected}"`, actual)
 }
 
 function wrongType(message: string): BearwardError {

@@ -3,36 +3,36 @@ import { createForgetting } from '../../token/forgetting.ts'
 import type { TokenCacheSettings } from '../../options/settings.ts'
 import type { Issuer, VerifiedToken } from '../../pipeline.ts'
 
-/** A token that was verified, with all that decides whether it may still count. */
+/** A verified token, with everything that decides whether it still counts. */
 export interface CachedToken<Claims> extends VerifiedToken<Claims> {
   readonly token: string
-  /** Bytes that its claims take in memory beside their text. */
+  /** Bytes that its claims take in memory in addition to their text. */
   readonly weight: number
   readonly issuer: Issuer
   readonly cachedMs: number
 }
 
-/** Remembers verified tokens, bounded by count and bytes. Says nothing about expiry, keys and bindings. */
+/** Caches verified tokens, bounded by count and bytes. Its caller checks expiry, keys and bindings. */
 export interface TokenCache<Claims> {
   readonly get: (token: string) => CachedToken<Claims> | undefined
-  /** Whether it is so long ago that it must be verified anew; so it must when the clock was set back. */
+  /** Whether a token must be verified anew: after `maxAgeSeconds`, and after the clock was set back. */
   readonly isOld: (entry: CachedToken<Claims>, nowMs: number) => boolean
-  /** Keeps a token unless it was forgotten since `epoch`. */
+  /** Caches a token unless it was forgotten since `epoch`. */
   readonly set: (entry: CachedToken<Claims>, epoch: number) => void
-  /** To be read before a verification whose result is to be kept. */
+  /** Read it before a verification, for `set`. */
   readonly epoch: () => number
   readonly forget: (token: string) => void
   readonly forgetAll: () => void
 }
 
-// The end of a signature differs from token to token; hashing a whole token as a key would cost more than the check.
+// Signatures differ at their ends. To hash whole tokens would cost more than all other checks of a cached token.
 const KEY_LENGTH = 32
-// What an entry takes beside its token and its claims.
+// The memory of an entry in addition to its token and claims.
 const OVERHEAD_BYTES = 512
-// A scope of its own, as cut out of the claim.
+// The memory of one scope, cut from the claim.
 const SCOPE_BYTES = 32
 
-/** What an entry takes in memory: its token, the text of its claims, and their parts. */
+/** Returns the bytes of an entry in memory: its token, the text of its claims, and their parts. */
 function weigh<Claims>({ token, weight, accessToken }: CachedToken<Claims>): number {
   return 3 * token.length + weight + SCOPE_BYTES * accessToken.scopes.length + OVERHEAD_BYTES
 }
@@ -51,7 +51,7 @@ export function createTokenCache<Claims>(settings: TokenCacheSettings | false): 
   return {
     get(token) {
       const entry = entries.get(token.slice(-KEY_LENGTH))
-      // The whole token is compared: the end alone is no identity (CVE-2026-35039).
+      // The end alone identifies no token: compare all of it (CVE-2026-35039).
       return entry?.token === token ? entry : undefined
     },
     isOld({ cachedMs }, nowMs) {
