@@ -90,7 +90,7 @@ export interface Introspection {
   readonly check: (option: string, surroundings: IntrospectionSurroundings) => CheckedIntrospection
 }
 
-export interface IntrospectionSurroundings {
+interface IntrospectionSurroundings {
   readonly insecureHosts: readonly string[]
 }
 
@@ -257,7 +257,7 @@ export interface PublishedMetadata {
 }
 
 /** A request for metadata in place of the cached. */
-export interface WantedMetadata {
+interface WantedMetadata {
   /** When the cached metadata was fetched; `undefined` where none is cached. */
   readonly heldSinceMs: number | undefined
   /** Receives stale metadata from another process. It serves only if the load fails. */
