@@ -112,7 +112,7 @@ function sealedMembers(value: unknown, depth: number): number {
   }
   // Reads each member as it goes, which takes a quarter of the time of `Object.keys` and a look-up for each.
   for (const name in value) {
-    // What somebody hung onto Object.prototype is no member.
+    // Enumerable additions to Object.prototype are no members.
     if (!Object.hasOwn(value, name)) continue
     if (name === '__proto__') return -1
     const inner = sealedMembers((value as Record<string, unknown>)[name], depth + 1)

@@ -57,7 +57,7 @@ export function waitWithin<T, Late = never>(work: T | PromiseLike<T>, deadline: 
  * Runs work until the deadline, under a signal of its own: it aborts when the time is up, and with the deadline's signal. Work
  * that ignores its signal is not waited for.
  *
- * In place of `AbortSignal.any`, whose signals Node never frees after somebody listened to them: 2.6 KB for each call.
+ * In place of `AbortSignal.any`, whose signals Node never frees once they have a listener: 2.6 KB for each call.
  */
 export async function runWithin<T, Late = never>(
   work: (signal: AbortSignal) => Promise<T>,

@@ -55,7 +55,7 @@ export function buildChallenge(
   return { status: 500, headers: { ...OWN_HEADERS }, body: { error_description: 'The server failed' } }
 }
 
-/** The header fields of an error whose body and whose CORS fields somebody else writes. */
+/** The header fields of an error, where a framework writes the body and the application the CORS fields. */
 export function errorHeaders(error: BearwardError, settings: ChallengeSettings): Readonly<Record<string, string>> {
   const {
     'Content-Type': _type,

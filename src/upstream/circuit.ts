@@ -1,7 +1,7 @@
 import { createBackOff } from './back-off.ts'
 import { HeldBack } from './faults.ts'
 
-/** The endpoint failed too often: for a while nobody asks it. */
+/** The endpoint failed too often, and is not asked for a while. */
 export class CircuitOpen extends HeldBack {
   constructor() {
     super('it failed several times in a row and is left alone for a while')

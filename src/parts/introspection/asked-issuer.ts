@@ -9,7 +9,7 @@ export type Purpose = 'introspect' | 'confirm'
 export interface AskedIssuer {
   readonly issuer: Issuer
   readonly settings: IntrospectionSettings
-  /** Equal for issuers that are described alike, save for their functions: their answers count for each other. */
+  /** Equal for equal settings; functions do not count. Issuers with equal fingerprints share answers. */
   readonly fingerprint: string
   /** The terms under which a verdict counts. */
   readonly terms: Readonly<Record<Purpose, string>>

@@ -4,7 +4,7 @@ import type { SharedLoaders } from '../../upstream/shared-loaders.ts'
 import type { Verdict } from '../../upstream/verdict-cache.ts'
 import type { AskedIssuer, Purpose } from './asked-issuer.ts'
 
-/** What is kept of one issuer while it is described alike: the state of its endpoint, and the questions that run. */
+/** The state of one issuer under one set of settings: its endpoint, and the running questions. */
 export interface IssuerState {
   /** As it was described last: a rotated credential counts at once. */
   asked: AskedIssuer

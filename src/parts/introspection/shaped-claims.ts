@@ -5,7 +5,7 @@ import { withSchema } from '../../token/acceptance.ts'
 
 /** Accepted tokens with the claims that the schema makes of theirs, once for each answer. */
 export interface ShapedClaims {
-  /** Names what the schema's refusal must not repeat: it names members, and the endpoint made their names. */
+  /** Records secrets of a token. The schema's refusal names members, and the endpoint could have named them after a secret. */
   readonly conceal: (accessToken: AccessToken, secrets: readonly string[]) => void
   /** @throws {BearwardError} claim_invalid */
   readonly shape: <Claims>(
