@@ -426,7 +426,7 @@ describe.each(Object.entries(runtimes))('the Orders API on %s', (runtime, start)
       })
       await expect
         .poll(() => cut.lastOutput())
-        .toContain(`not ready: the keys of issuer "${goneIssuer}" cannot be had:`)
+        .toContain(`not ready: the keys of issuer "${goneIssuer}" are unavailable:`)
     })
 
     test('a good token is answered with 503, never with 401', async () => {
