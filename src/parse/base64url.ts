@@ -1,7 +1,7 @@
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const INVALID = 0xff
 
-// One entry for each byte, so that no index is out of bounds.
+// An entry for each byte, so that no index is out of bounds.
 const values = new Uint8Array(256).fill(INVALID)
 for (let value = 0; value < ALPHABET.length; value++) values[ALPHABET.charCodeAt(value)] = value
 
@@ -10,8 +10,8 @@ const encoder = new TextEncoder()
 /**
  * Decodes `text` from index `start` to `end` as canonical base64url, or returns `undefined`.
  *
- * Canonical: the URL-safe alphabet alone, no padding, no white space, and the spare bits of the last character are zero.
- * Without the last rule one signature would have several spellings, and a refused token could come back as another string.
+ * Canonical: only the URL-safe alphabet, no padding, no white space, and zeros as spare bits of the last character. Without the last
+ * rule one signature would have several spellings, and a refused token could come back as another string.
  *
  * @see RFC 7515 §2, RFC 4648 §3.5 and §5
  */
@@ -25,14 +25,14 @@ export function decodeBase64url(
   return decodeBase64urlInto(encoded, 0, encoded.length, decoded) ? decoded : undefined
 }
 
-/** How many bytes so many characters of base64url stand for. */
+/** Returns the number of bytes that so many characters of base64url encode. */
 export function decodedLength(characters: number): number {
   return (characters * 3) >> 2
 }
 
 /**
- * As `decodeBase64url`, from bytes to bytes: twice as fast as from a string. Returns `false` for what is not canonical;
- * `target` then holds nothing of use.
+ * As `decodeBase64url`, from bytes to bytes: twice as fast as from a string. Returns `false` where the source is not canonical; then
+ * the content of `target` is of no use.
  */
 export function decodeBase64urlInto(source: Uint8Array, start: number, end: number, target: Uint8Array): boolean {
   const rest = (end - start) & 3
@@ -44,7 +44,7 @@ export function decodeBase64urlInto(source: Uint8Array, start: number, end: numb
     const b = valueAt(source, index + 1)
     const c = valueAt(source, index + 2)
     const d = valueAt(source, index + 3)
-    // Values are six bits wide, so that INVALID shows in the two upper bits of the union.
+    // Values have six bits, so INVALID sets the two upper bits of the union.
     if ((a | b | c | d) > 63) return false
     target[at++] = (a << 2) | (b >> 4)
     target[at++] = (b << 4) | (c >> 2)
@@ -63,6 +63,6 @@ export function decodeBase64urlInto(source: Uint8Array, start: number, end: numb
 }
 
 function valueAt(source: Uint8Array, index: number): number {
-  // Both are in bounds; beyond the end of `source` a character would be missing, and INVALID is what that means.
+  // The fallbacks are for the compiler. Both indices are in bounds; beyond the end of `source`, INVALID would be right.
   return values[source[index] ?? INVALID] ?? INVALID
 }

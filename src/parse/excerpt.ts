@@ -1,16 +1,16 @@
 import { endOfString, isObject, isWhiteSpace } from './json.ts'
 
-/** Some members of a JSON object that others wrote. */
+/** Some members of a foreign JSON object. */
 export interface Excerpt {
-  /** The wanted members that are there. */
+  /** The requested members that the object has. */
   readonly document: Record<string, unknown>
-  /** How many items of arrays among them were not read. */
+  /** How many items of their arrays were not read. */
   readonly leftOut: number
 }
 
 // `JSON.parse` takes up to 5 ms for as much text, and up to 100 ms for 512 KiB (measured on Node 24).
 const MAX_WHOLE_LENGTH = 64 * 1024
-/** Longest array that is read of a larger text. */
+/** Most items that are read of an array. */
 export const MAX_ITEMS = 300
 const MAX_VALUE_LENGTH = 16 * 1024
 
@@ -25,9 +25,9 @@ const CLOSE_OBJECT = 0x7d
 /**
  * Reads some members of a JSON object; returns `undefined` where the text holds another value.
  *
- * Of a text beyond 64 KiB only these members are parsed, of an array among them the first 300 items. Values and items of
- * more than 16 KiB are `undefined` then, names count without escapes, and what is left out need not be well-formed in itself: an
- * object of 40,000 members would keep the event loop busy for longer than anybody should wait.
+ * Of a text beyond 64 KiB it parses only these members, and the first 300 items of their arrays: an object with 40,000 members would
+ * block the event loop too long. In such a text, values and items beyond 16 KiB are `undefined`, names must have no escapes, and the
+ * other values may be malformed.
  *
  * @throws {SyntaxError} where it is no JSON
  */
@@ -43,7 +43,7 @@ export function readExcerpt(text: string, names: readonly string[]): Excerpt | u
   const spellings = new Map(names.map((name) => [JSON.stringify(name), name]))
   const document: Record<string, unknown> = {}
   let leftOut = 0
-  // As with `JSON.parse`, the last member of a name counts.
+  // As with `JSON.parse`, the last member with a name counts.
   const end = eachMember(text, start, (spelling, valueStart) => {
     const name = spellings.get(spelling)
     if (name === undefined || text.charCodeAt(valueStart) !== OPEN_ARRAY) {
@@ -66,24 +66,24 @@ export function readExcerpt(text: string, names: readonly string[]): Excerpt | u
   return { document, leftOut }
 }
 
-/** Tells of each member, by the spelling of its name; `tell` returns where its value ends. Returns where the object does. */
-function eachMember(text: string, start: number, tell: (spelling: string, valueStart: number) => number): number {
+/** Calls `visit` for each member, which returns the end of its value. Returns the end of the object. */
+function eachMember(text: string, start: number, visit: (spelling: string, valueStart: number) => number): number {
   return eachItem(text, start, (nameStart) => {
     if (text.charCodeAt(nameStart) !== QUOTE) throw malformed()
     const nameEnd = endOfValue(text, nameStart)
     const colon = skipSpace(text, nameEnd)
     if (text.charCodeAt(colon) !== COLON) throw malformed()
-    return tell(text.slice(nameStart, nameEnd), skipSpace(text, colon + 1))
+    return visit(text.slice(nameStart, nameEnd), skipSpace(text, colon + 1))
   })
 }
 
-/** Tells of each item of an array, or member of an object; `tell` returns where it ends. Returns where the whole does. */
-function eachItem(text: string, start: number, tell: (itemStart: number) => number): number {
+/** Calls `visit` for each item of an array, or member of an object, which returns its end. Returns the end of the whole. */
+function eachItem(text: string, start: number, visit: (itemStart: number) => number): number {
   const close = text.charCodeAt(start) === OPEN_ARRAY ? CLOSE_ARRAY : CLOSE_OBJECT
   let at = skipSpace(text, start + 1)
   if (text.charCodeAt(at) === close) return at + 1
   for (;;) {
-    at = skipSpace(text, tell(at))
+    at = skipSpace(text, visit(at))
     const code = text.charCodeAt(at)
     if (code === close) return at + 1
     if (code !== COMMA) throw malformed()
@@ -91,7 +91,7 @@ function eachItem(text: string, start: number, tell: (itemStart: number) => numb
   }
 }
 
-/** The index after a value; of what is in it only strings and brackets are looked at. */
+/** Returns the index after a value. Inside it, only strings and brackets are read. */
 function endOfValue(text: string, start: number): number {
   let depth = 0
   for (let index = start; index < text.length; index++) {
@@ -103,7 +103,7 @@ function endOfValue(text: string, start: number): number {
     } else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
       depth++
     } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) {
-      // The bracket of what it stands in ends a number or a word.
+      // The closing bracket of the surrounding value ends a number or a word.
       if (depth === 0) return nonEmpty(start, index)
       if (--depth === 0) return index + 1
     } else if (depth === 0 && (code === COMMA || isWhiteSpace(code))) {

@@ -1,4 +1,4 @@
-/** What JSON can say. */
+/** A value of JSON. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject
 export type JsonObject = { readonly [name: string]: Json | undefined }
 
@@ -10,30 +10,30 @@ const UNICODE_ESCAPE = String.raw`\u`
 // `ignoreBOM` keeps a byte-order mark in the text, where JSON.parse then refuses it.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A parsed object, and what it takes in memory beside its text. */
+/** A parsed object, and its memory in addition to its text. */
 export interface WeighedObject {
   readonly value: JsonObject
-  /** Bytes, estimated from how many objects, arrays, members and numbers there are. */
+  /** Bytes, estimated from the number of objects, arrays, members and numbers. */
   readonly weight: number
 }
 
-// What V8 takes for an empty object, an array or a member, measured on Node 24. Members of common names take less, as objects that
-// are built alike share a description; members of names that are made up for each take more.
+// V8's memory for an empty object, an array or a member, measured on Node 24. Members with common names take less, because objects of
+// one shape share its description. Members with unique names take more.
 const PART_BYTES = 48
 const NUMBER_BYTES = 24
 
 /**
- * Parses UTF-8 JSON that holds one object, and freezes it whole; returns `undefined` for all else.
+ * Parses one object of UTF-8 JSON and deeply freezes it; returns `undefined` for any other text.
  *
  * Stricter than `JSON.parse`: a repeated member name, a number that is not finite (`1e999`), a member called `__proto__`,
- * a byte-order mark, invalid UTF-8, half a surrogate pair (`\ud800`) and a nesting deeper than 64 are refused, since other
- * parsers read each of them differently.
+ * a byte-order mark, invalid UTF-8, half a surrogate pair (`\ud800`) and a nesting deeper than 64 are refused, because parsers differ
+ * in each of them.
  */
 export function parseStrictObject(bytes: Uint8Array): JsonObject | undefined {
   return parseWeighedObject(bytes)?.value
 }
 
-/** As `parseStrictObject`, and weighs the object on the way. */
+/** As `parseStrictObject`; also weighs the object. */
 export function parseWeighedObject(bytes: Uint8Array): WeighedObject | undefined {
   let text: string
   let value: unknown
@@ -46,9 +46,9 @@ export function parseWeighedObject(bytes: Uint8Array): WeighedObject | undefined
   if (!isObject(value)) return undefined
   sealedBytes = 0
   const members = sealedMembers(value, 0)
-  // A repeated name is written twice but kept once: then fewer members were kept than colons were written.
+  // `JSON.parse` keeps one member of a repeated name. Then there are fewer members than colons.
   if (members !== writtenMembers(text)) return undefined
-  // UTF-8 holds no half of a pair, so that one stands as an escape: nearly no text has any.
+  // In UTF-8, half a pair can only be an escape, and nearly no text has escapes.
   if (text.includes(UNICODE_ESCAPE) && !isWellFormed(value)) return undefined
   return { value: value as JsonObject, weight: PART_BYTES * members + sealedBytes }
 }
@@ -68,7 +68,7 @@ export function weightOf(value: Json | undefined): number {
   return inner.reduce<number>((sum, each) => sum + weightOf(each), PART_BYTES * own)
 }
 
-/** Copies a value into strict JSON and freezes it whole; returns `undefined` where that makes no object. */
+/** Copies a value as strict JSON and deeply freezes it; returns `undefined` where the result is no object. */
 export function strictCopy(value: unknown): JsonObject | undefined {
   try {
     return parseStrictObject(new TextEncoder().encode(JSON.stringify(value, requireFinite)))
@@ -78,7 +78,7 @@ export function strictCopy(value: unknown): JsonObject | undefined {
 }
 
 function requireFinite(_: string, value: unknown): unknown {
-  // JSON would make null of it, and null is absent: a token without an end.
+  // JSON would turn it into null, and null is absent: a token that never expires.
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('JSON has no such number')
   return value
 }
@@ -88,10 +88,10 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What the latest walk came by, without the members: counted beside, since a second walk would take as long. */
+/** Bytes of the latest walk, without the members. A second walk for them would take as long as the first. */
 let sealedBytes = 0
 
-/** Freezes a parsed value whole; returns how many members its objects hold, or -1 where it breaks a rule. */
+/** Deeply freezes a parsed value; returns the number of members of its objects, or -1 where it breaks a rule. */
 function sealedMembers(value: unknown, depth: number): number {
   if (typeof value === 'number') {
     sealedBytes += NUMBER_BYTES
@@ -110,7 +110,7 @@ function sealedMembers(value: unknown, depth: number): number {
     }
     return members
   }
-  // Reads each member as it goes, which takes a quarter of the time of `Object.keys` and a look-up for each.
+  // This loop takes a quarter of the time of `Object.keys` with a look-up for each name.
   for (const name in value) {
     // Enumerable additions to Object.prototype are no members.
     if (!Object.hasOwn(value, name)) continue
@@ -122,10 +122,10 @@ function sealedMembers(value: unknown, depth: number): number {
   return members
 }
 
-/** Counts the colons outside strings in valid JSON, each of which follows the name of a member: the members as written. */
+/** Counts the members in the text of valid JSON: the colons outside strings. */
 function writtenMembers(text: string): number {
   let members = 0
-  // From string to string, as everything between two of them is short.
+  // Jumps from string to string: the text between two of them is short.
   for (let start = text.indexOf('"'); start >= 0;) {
     let after = endOfString(text, start) + 1
     while (isWhiteSpace(text.charCodeAt(after))) after++
@@ -135,12 +135,12 @@ function writtenMembers(text: string): number {
   return members
 }
 
-/** JSON's own. @see RFC 8259 §2 */
+/** Whether a character is white space in JSON. @see RFC 8259 §2 */
 export function isWhiteSpace(code: number): boolean {
   return code === 0x20 || code === 0x09 || code === 0x0a || code === 0x0d
 }
 
-/** The index of the quote that ends a string; -1 where none does. */
+/** Returns the index of the quote that ends a string; -1 without one. */
 export function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1)
   while (isEscaped(text, end)) end = text.indexOf('"', end + 1)

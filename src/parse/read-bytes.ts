@@ -1,4 +1,4 @@
-/** Reads a body whole, or stops and returns `undefined` once it exceeds `maxBytes`. */
+/** Reads a whole body; stops and returns `undefined` when it exceeds `maxBytes`. */
 export async function readBytes(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
@@ -10,19 +10,19 @@ export async function readBytes(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) return size === bytes.length ? bytes : bytes.slice(0, size)
-    // What is no bytes has no length, or none that counts.
+    // The comparison also fails for a chunk that is no bytes: it has no length.
     if (!(size + value.length <= maxBytes)) break
-    // Copied at once: a list of chunks of one byte each would weigh a hundred times what is in them.
+    // Copied at once: a list of one-byte chunks would take a hundred times the memory of its bytes.
     bytes = withRoom(bytes, size, size + value.length)
     bytes.set(value, size)
     size += value.length
   }
-  // Not awaited: a copy's cancellation waits for the other copy's.
+  // Not awaited: of two copies of a body, each cancellation waits for the other.
   reader.cancel().catch(() => {})
   return undefined
 }
 
-/** The same bytes with room for more, at least doubled, so that each is copied once or twice in all. */
+/** Returns the bytes with space for more. It at least doubles, so that each byte is copied once or twice in all. */
 function withRoom(bytes: Uint8Array<ArrayBuffer>, size: number, needed: number): Uint8Array<ArrayBuffer> {
   if (needed <= bytes.length) return bytes
   const larger = new Uint8Array(Math.max(needed, 2 * bytes.length))
