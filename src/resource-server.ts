@@ -20,7 +20,7 @@ import { isAsync, isThenable } from './runtime/thenable.ts'
 import { authorizeToken, type Requirement } from './stages/authorize.ts'
 import { classifyToken } from './stages/classify.ts'
 import { requireBinding, schemeOf } from './stages/constrain.ts'
-import { createSchemes, extractCredential, type ExtractSettings, presentToken } from './stages/extract.ts'
+import { createSchemes, extractCredential, presentToken } from './stages/extract.ts'
 import { createIssuerRegistry } from './stages/issuer/registry.ts'
 import { buildChallenge, type ChallengeResponse, type ChallengeSettings, errorHeaders } from './stages/respond.ts'
 import { verifyJwt } from './stages/verify/jwt.ts'
@@ -117,15 +117,18 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   let closed = false
 
   /** Runs the stages from extract to constrain. */
-  async function admit<Source>(
-    source: Source,
-    present: (source: Source, context: CallContext, settings: ExtractSettings) => Presentation | Promise<Presentation>,
+  async function admit(
+    kind: 'request' | 'token',
+    source: Request | RequestView | string,
     context: CallContext,
   ): Promise<AccessToken<Claims>> {
     let presentation: Presentation | undefined
     try {
       if (observer) enter('extract', context)
-      const presented = present(source, context, extracting)
+      const presented =
+        kind === 'token'
+          ? presentToken(source, context, extracting)
+          : extractCredential(source as Request | RequestView, context, extracting)
       presentation = isThenable(presented) ? await presented : presented
       if (observer) pass('extract', presentation, context)
       const found = validate(presentation)
@@ -263,11 +266,11 @@ export function composeStages<Claims>(settings: Settings): ResourceServer<Claims
   return {
     verify(token, given) {
       const context = given ?? {}
-      return admit(token, presentToken, context)
+      return admit('token', token, context)
     },
     authenticate(request, given) {
       const context = given ?? {}
-      return admit(request, extractCredential, context)
+      return admit('request', request, context)
     },
     authorize,
     challenge: (error, context) => buildChallenge(error, context?.requirement, challenging),

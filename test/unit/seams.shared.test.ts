@@ -363,6 +363,7 @@ describe('an observer', () => {
 })
 
 const isOffice: Requirement = (_, { nowMs }) => (nowMs === NOW_MS ? granted : deny('out of hours'))
+const recent: Requirement = (_, { nowMs }) => (nowMs > NOW_MS + 1_000 ? deny('too old') : granted)
 const stronger: Requirement = () => deny('too weak', { parameters: { acr_values: 'gold', max_age: '60' } })
 
 describe('a requirement', () => {
@@ -371,7 +372,6 @@ describe('a requirement', () => {
     const settings = parseOptions({ resource: RESOURCE, issuers: [{ issuer: ISSUER }], now: () => clock.ms })
     const api = composeStages(settings)
     const token = await (await serverWith()).verify(await signToken())
-    const recent: Requirement = (_, { nowMs }) => (nowMs > NOW_MS + 1_000 ? deny('too old') : granted)
     expect(() => api.authorize(token, recent)).not.toThrow()
     clock.ms = Number.NaN
     expect(() => api.authorize(token, recent)).toThrow(expect.objectContaining({ code: 'access_denied' }))

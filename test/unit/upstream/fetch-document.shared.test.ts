@@ -305,20 +305,22 @@ describe('max-age', () => {
   })
 })
 
+/** What a failure says whose system code and whose quoted address are these. */
+async function failureAt(url: string, code: string): Promise<string> {
+  const made = attempt(
+    () => {
+      throw Object.assign(new TypeError(`fetch failed for ${url}`), { cause: { code, message: url } })
+    },
+    {},
+    url,
+  )
+  return (await faultOf(made)).message
+}
+
 test('where the address has a query, a failure is told by its kind and the code of the system', async () => {
-  const failure = async (url: string, code: string): Promise<string> => {
-    const made = attempt(
-      () => {
-        throw Object.assign(new TypeError(`fetch failed for ${url}`), { cause: { code, message: url } })
-      },
-      {},
-      url,
-    )
-    return (await faultOf(made)).message
-  }
   const told = `${URL_ASKED} cannot be reached: TypeError`
-  expect(await failure(`${URL_ASKED}?p=policy`, 'ENOTFOUND')).toBe(`${told} (ENOTFOUND)`)
+  expect(await failureAt(`${URL_ASKED}?p=policy`, 'ENOTFOUND')).toBe(`${told} (ENOTFOUND)`)
   // A key that is written like a code.
-  expect(await failure(`${URL_ASKED}?key=EYSECRET`, 'EYSECRET')).toBe(told)
-  expect(await failure(`${URL_ASKED}?p=policy`, 'a secret')).toBe(told)
+  expect(await failureAt(`${URL_ASKED}?key=EYSECRET`, 'EYSECRET')).toBe(told)
+  expect(await failureAt(`${URL_ASKED}?p=policy`, 'a secret')).toBe(told)
 })
