@@ -1,4 +1,4 @@
-import { requireRecipient } from '../../token/acceptance.ts'
+import { requireRecipient } from '../../token/recipient.ts'
 import { BearwardError, quote } from '../../errors.ts'
 import type { AccessToken, Issuer } from '../../pipeline.ts'
 import type { IntrospectionSettings } from './options.ts'

@@ -1,7 +1,7 @@
 import { withoutSecrets } from '../../upstream/concealment.ts'
 import type { Services } from '../../parts.ts'
 import type { AccessToken } from '../../pipeline.ts'
-import { withSchema } from '../../token/acceptance.ts'
+import { withSchema } from '../../token/claims-schema.ts'
 
 /** Accepted tokens with the claims that the schema makes of theirs, once for each answer. */
 export interface ShapedClaims {

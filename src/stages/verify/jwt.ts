@@ -2,7 +2,8 @@ import { readAccessToken, type ReadToken, requireTimely } from '../../token/acce
 import type { AccessToken, CallContext, Issuer, UnverifiedJwt, VerifiedToken } from '../../pipeline.ts'
 import type { ScopeReader } from '../../token/scopes.ts'
 import type { StandardSchemaV1 } from '../../token/standard-schema.ts'
-import { requireRecipient, withSchema } from '../../token/acceptance.ts'
+import { withSchema } from '../../token/claims-schema.ts'
+import { requireRecipient } from '../../token/recipient.ts'
 import { requireProfile, requireTokenType } from './profile.ts'
 import { requireAlgorithm, verifySignature } from '../../jws/signature.ts'
 

@@ -4,7 +4,7 @@ import { endpointUrl, integerBetween, objectOf, optional, withDefault } from '..
 import { parseStrictObject } from '../../../src/parse/json.ts'
 import type { Engine, Introspection, Services } from '../../../src/parts.ts'
 import type { AccessToken, CallContext, Issuer } from '../../../src/pipeline.ts'
-import { requireRecipient } from '../../../src/token/acceptance.ts'
+import { requireRecipient } from '../../../src/token/recipient.ts'
 import { readAccessToken, requireTimely } from '../../../src/token/access-token.ts'
 import { createScopeReader } from '../../../src/token/scopes.ts'
 import { type ClientAuthentication, clientAuthentication } from '../../../src/upstream/client-authentication.ts'

@@ -7,7 +7,7 @@ import {
   type ResourceServer,
   type TrustedIssuer,
 } from '../../../../src/entry-points/index.ts'
-import { applySchema } from '../../../../src/token/acceptance.ts'
+import { applySchema } from '../../../../src/token/claims-schema.ts'
 import { fakeUpstream, goodClaims, ISSUER, NOW_MS, RESOURCE, signingKey, signToken } from '../../../fixture/issuer.ts'
 import { codeOf, fixture } from '../../../fixture/server.ts'
 
